@@ -1,0 +1,2 @@
+//! fondaco
+fn main() {}
