@@ -1,0 +1,107 @@
+//! What the code of a transaction holds.
+
+use crate::{FromRow, Row, Sql, StoreError, Value, postgres, sqlite};
+
+type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// An open transaction.
+pub struct Tx {
+    pub(crate) connection: Connection,
+    pub(crate) after_commit: Vec<AfterCommit>,
+}
+
+pub(crate) enum Connection {
+    Sqlite(rusqlite::Connection),
+    Postgres(postgres::Session),
+}
+
+impl Tx {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, after_commit: Vec::new() }
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unique`], [`StoreError::Constraint`] or what else the database says.
+    pub async fn execute(&mut self, sql: &'static Sql, args: &[Value<'_>]) -> Result<u64, StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::execute(connection, sql, args),
+            Connection::Postgres(session) => session.execute(sql, args).await,
+        }
+    }
+
+    /// All rows of a statement, in memory: the statement limits how many there can be.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`]; [`StoreError::Decode`] when a row does not fit `T`.
+    pub async fn all<T: FromRow>(
+        &mut self,
+        sql: &'static Sql,
+        args: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        let mut take = |row: &Row<'_>| T::from_row(row).map(|row| rows.push(row));
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::query(connection, sql, args, &mut take)?,
+            Connection::Postgres(session) => session.query(sql, args, &mut take).await?,
+        }
+        Ok(rows)
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`Tx::all`].
+    pub async fn first<T: FromRow>(
+        &mut self,
+        sql: &'static Sql,
+        args: &[Value<'_>],
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, args).await?.into_iter().next())
+    }
+
+    /// The one row that must be there.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRow`] when there is none, else as [`Tx::all`].
+    pub async fn one<T: FromRow>(&mut self, sql: &'static Sql, args: &[Value<'_>]) -> Result<T, StoreError> {
+        self.first(sql, args).await?.ok_or(StoreError::NoRow(sql.name()))
+    }
+
+    /// Calls `hook` once this transaction is durable and before its caller hears of it: to drop what a cache
+    /// holds, to wake who waits. Not called when the transaction is undone. It must be quick.
+    pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(hook));
+    }
+
+    pub(crate) fn run_hooks(&mut self) {
+        for hook in self.after_commit.drain(..) {
+            hook();
+        }
+    }
+
+    /// Runs several statements given as one text: migrations only.
+    pub(crate) async fn script(&mut self, text: &str) -> Result<(), StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                connection.execute_batch(text).map_err(|error| StoreError::sqlite(&error))
+            }
+            Connection::Postgres(session) => session.script(text).await,
+        }
+    }
+
+    /// Checks that a statement is valid against the schema, without running it.
+    ///
+    /// # Errors
+    /// What the database says about it.
+    pub async fn prepare(&mut self, sql: &'static Sql) -> Result<(), StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => match connection.prepare(sql.for_sqlite()) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(StoreError::sqlite(&error)),
+            },
+            Connection::Postgres(session) => session.prepare(sql).await.map(|_| ()),
+        }
+    }
+}
