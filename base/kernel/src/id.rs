@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_refused() {
-        for text in ["", "order", "order-", "user-1", "order-A", "order-1'", &format!("order-{}", "1".repeat(80))] {
+        for text in
+            ["", "order", "order-", "user-1", "order-A", "order-1'", &format!("order-{}", "1".repeat(80))]
+        {
             assert!(text.parse::<OrderId>().is_err(), "{text}");
         }
         assert!("order-readable-1".parse::<OrderId>().is_ok());

@@ -83,7 +83,8 @@ impl Timestamp {
     /// The form of HTTP headers (RFC 9110 section 5.6.7): `Thu, 15 Jan 2026 10:30:00 GMT`.
     #[must_use]
     pub fn http_date(self) -> String {
-        self.zoned().map_or_else(|| "-".to_owned(), |zoned| zoned.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        self.zoned()
+            .map_or_else(|| "-".to_owned(), |zoned| zoned.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
     }
 
     fn zoned(self) -> Option<jiff::Zoned> {

@@ -1,1 +1,69 @@
-//! events
+//! The log of domain events: an outbox that every room writes and every consumer reads.
+
+mod catalogue;
+mod log;
+mod sql;
+
+use kernel::Timestamp;
+use serde::Serialize;
+use store::{Migrations, StoreError, Tx, args};
+
+pub use catalogue::{CATALOGUE, EventType, is_known};
+pub use log::{Follower, Log, Position};
+
+#[doc(hidden)]
+pub use linkme as __linkme;
+
+kernel::id!(
+    /// Names one event; receivers drop repeats by it.
+    EventId,
+    "event"
+);
+store::id_values!(EventId);
+
+/// This room's tables.
+pub const MIGRATIONS: Migrations = store::migrations!("events", "0001_events.sql");
+
+/// Something that happened to a subject. The fields of the type are the event's `data`.
+pub trait DomainEvent: Serialize {
+    /// `room.past_tense`, as the public contract has it.
+    const TYPE: &'static str;
+    /// The id of what it happened to.
+    fn subject(&self) -> &str;
+    /// The subject's version after the change.
+    fn version(&self) -> i64;
+}
+
+/// An event as it is read back and sent out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Its id, the same in every delivery.
+    pub id: EventId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The subject's version after the change.
+    pub version: i64,
+    /// What it happened to.
+    pub subject: String,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// The fields of its type.
+    pub data: serde_json::Value,
+    /// Where it stands in this log.
+    #[serde(skip)]
+    pub position: Position,
+}
+
+/// Writes an event in the transaction of the change it tells of.
+///
+/// # Errors
+/// [`StoreError`] as any statement.
+pub async fn append<E: DomainEvent>(tx: &mut Tx, now: Timestamp, event: &E) -> Result<EventId, StoreError> {
+    let id = EventId::fresh();
+    let data = serde_json::to_string(event).map_err(|error| StoreError::Database(error.to_string()))?;
+    tx.execute(&sql::INSERT_EVENT, args![id, E::TYPE, event.subject(), event.version(), now, data]).await?;
+    tx.after_commit(log::wake);
+    Ok(id)
+}

@@ -1,0 +1,44 @@
+//! The statements of the event log.
+
+use store::{FromRow, Row, StoreError, sql};
+
+use crate::{Event, Position};
+
+sql! {
+    /// Two forms because only PostgreSQL has transactions that overlap.
+    pub(crate) INSERT_EVENT = "insert into event (tx, id, type, subject, version, occurred_at, data) \
+        values (0, $1, $2, $3, $4, $5, $6)",
+        postgres "insert into event (tx, id, type, subject, version, occurred_at, data) \
+        values (cast(cast(pg_current_xact_id() as text) as bigint), $1, $2, $3, $4, $5, $6)";
+    /// On PostgreSQL only what is older than every running transaction: nothing can appear before it any more.
+    pub(crate) LIST_EVENTS_AFTER = "select tx, seq, id, type, subject, version, occurred_at, data from event \
+        where (tx, seq) > ($1, $2) order by tx, seq limit $3",
+        postgres "select tx, seq, id, type, subject, version, occurred_at, data from event \
+        where (tx, seq) > ($1, $2) \
+        and tx < cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) \
+        order by tx, seq limit $3";
+    pub(crate) FIND_LAST_POSITION = "select tx, seq from event order by tx desc, seq desc limit 1",
+        postgres "select tx, seq from event \
+        where tx < cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) \
+        order by tx desc, seq desc limit 1";
+    pub(crate) FIND_CURSOR = "select tx, seq from event_cursor where consumer = $1 for update";
+    pub(crate) SET_CURSOR = "insert into event_cursor (consumer, tx, seq) values ($1, $2, $3) \
+        on conflict (consumer) do update set tx = excluded.tx, seq = excluded.seq";
+}
+
+store::row!(Position { tx, seq });
+
+impl FromRow for Event {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let data: String = row.get(7)?;
+        Ok(Self {
+            position: Position { tx: row.get(0)?, seq: row.get(1)? },
+            id: row.get(2)?,
+            kind: row.get(3)?,
+            subject: row.get(4)?,
+            version: row.get(5)?,
+            occurred_at: row.get(6)?,
+            data: serde_json::from_str(&data).map_err(|error| StoreError::Database(error.to_string()))?,
+        })
+    }
+}

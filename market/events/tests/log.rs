@@ -1,0 +1,113 @@
+//! What the event log promises, on both databases.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use events::{DomainEvent, Log, MIGRATIONS, Position};
+use kernel::Timestamp;
+use serde::Serialize;
+use store::{Store, StoreError, Tx, testing};
+
+#[derive(Serialize)]
+struct Painted {
+    wall: String,
+    coats: i64,
+}
+
+impl DomainEvent for Painted {
+    const TYPE: &'static str = "wall.painted";
+    fn subject(&self) -> &str {
+        &self.wall
+    }
+    fn version(&self) -> i64 {
+        self.coats
+    }
+}
+
+events::catalogue! {
+    Painted = "A wall got another coat.";
+}
+
+async fn paint(store: &Store, coats: i64) {
+    let painted = Painted { wall: "wall-1".to_owned(), coats };
+    let ran =
+        store.write(async move |tx: &mut Tx| events::append(tx, Timestamp::from_secs(coats), &painted).await);
+    ran.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_come_back_in_order_and_as_they_were() {
+    testing::both(&[MIGRATIONS], async |store| {
+        let log = Log::new(store.clone());
+        assert_eq!(log.end().await.unwrap(), Position::START);
+        for coats in 1..=3 {
+            paint(&store, coats).await;
+        }
+        let read = log.after(Position::START).await.unwrap();
+        assert_eq!(read.iter().map(|event| event.version).collect::<Vec<_>>(), [1, 2, 3]);
+        let json = serde_json::to_value(&read[0]).unwrap();
+        assert_eq!(json["type"], "wall.painted");
+        assert_eq!(json["data"]["wall"], "wall-1");
+        assert_eq!(json["occurredAt"], "1970-01-01T00:00:01.000Z");
+        assert!(log.after(log.end().await.unwrap()).await.unwrap().is_empty());
+        assert!(events::is_known("wall.painted") && !events::is_known("wall.broken"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undone_change_leaves_no_event() {
+    testing::both(&[MIGRATIONS], async |store| {
+        let undone = store.write(async |tx: &mut Tx| {
+            events::append(tx, Timestamp::from_secs(1), &Painted { wall: "w".to_owned(), coats: 1 }).await?;
+            Err::<(), _>(StoreError::Closed)
+        });
+        assert!(undone.await.is_err());
+        assert!(Log::new(store).after(Position::START).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_misses_nothing_under_concurrent_writers() {
+    testing::both(&[MIGRATIONS], async |store| {
+        let mut follower = Log::new(store.clone()).follow(Position::START);
+        let writers: Vec<_> = (0..8)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    for coats in 1..=25 {
+                        paint(&store, coats).await;
+                    }
+                })
+            })
+            .collect();
+        let mut seen = 0;
+        while seen < 200 {
+            let next = tokio::time::timeout(Duration::from_secs(20), follower.next()).await;
+            seen += next.expect("events keep coming").unwrap().len();
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        assert_eq!(seen, 200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_takes_each_event_once_and_again_after_an_error() {
+    testing::both(&[MIGRATIONS], async |store| {
+        let log = Log::new(store.clone());
+        paint(&store, 1).await;
+        paint(&store, 2).await;
+        let failed = log.consume("painter", async |_: &mut Tx, _: &events::Event| Err(StoreError::Closed));
+        assert!(failed.await.is_err());
+        let fine = || log.consume("painter", async |_: &mut Tx, _: &events::Event| Ok::<_, StoreError>(()));
+        assert_eq!(fine().await.unwrap(), 2);
+        assert_eq!(fine().await.unwrap(), 0);
+        paint(&store, 3).await;
+        assert_eq!(fine().await.unwrap(), 1);
+    })
+    .await;
+}
