@@ -1,1 +1,24 @@
-//! web
+//! What every surface of the program has in common: how requests are read, answered, refused, counted and
+//! limited, and how pages look.
+
+mod context;
+mod csrf;
+mod extract;
+mod failure;
+pub mod idempotency;
+mod limits;
+mod routes;
+mod stack;
+
+pub use context::Ctx;
+pub use extract::{Form, Json, Path, Query};
+pub use failure::Failure;
+pub use limits::{Limits, Quota};
+pub use routes::{Access, Route, Routes};
+pub use stack::{ProblemPage, Stack, Surface};
+
+/// This crate's tables.
+pub const MIGRATIONS: store::Migrations = store::migrations!("web", "0001_idempotency.sql");
+
+/// The name of the cookie that carries a session, which the CSRF check looks for.
+pub const SESSION_COOKIE: &str = "fondaco_session";

@@ -1,0 +1,70 @@
+//! Refuses forms that other sites send in a signed-in person's name.
+//!
+//! A browser says where a request comes from (`Sec-Fetch-Site`, or `Origin` in older ones). An unsafe request
+//! that carries the session cookie must come from this site. Requests without the cookie (tokens, package
+//! clients, scripts) carry no person's authority by themselves and pass. The cookie is `SameSite=Lax` besides,
+//! so forms need no token of their own.
+
+use http::{HeaderMap, Method, header};
+
+use crate::SESSION_COOKIE;
+
+/// Whether the request may be one that another site made.
+pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
+    if method.is_safe() || !has_session(headers) {
+        return false;
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = origin.split_once("://").map_or("", |(_, host)| host);
+            text("host").is_none_or(|own| !own.eq_ignore_ascii_case(host))
+        }
+        // No browser of the last years sends neither; a program that uses the cookie on purpose may.
+        (None, None) => false,
+    }
+}
+
+fn has_session(headers: &HeaderMap) -> bool {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    pairs
+        .flat_map(|line| line.split(';'))
+        .any(|pair| pair.trim().strip_prefix(SESSION_COOKIE).is_some_and(|rest| rest.starts_with('=')))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_unsafe_requests_with_the_cookie_from_elsewhere_are_foreign() {
+        let cookie = ("cookie", "theme=dark; fondaco_session=abc");
+        let cases = [
+            (Method::POST, headers(&[cookie, ("sec-fetch-site", "cross-site")]), true),
+            (Method::POST, headers(&[cookie, ("sec-fetch-site", "same-site")]), true),
+            (Method::POST, headers(&[cookie, ("sec-fetch-site", "same-origin")]), false),
+            (
+                Method::POST,
+                headers(&[cookie, ("host", "m.example.com"), ("origin", "https://evil.example.com")]),
+                true,
+            ),
+            (
+                Method::POST,
+                headers(&[cookie, ("host", "m.example.com"), ("origin", "https://m.example.com")]),
+                false,
+            ),
+            (Method::POST, headers(&[cookie, ("origin", "null")]), true),
+            (Method::GET, headers(&[cookie, ("sec-fetch-site", "cross-site")]), false),
+            (Method::POST, headers(&[("sec-fetch-site", "cross-site")]), false),
+        ];
+        for (method, headers, expected) in cases {
+            assert_eq!(is_foreign(&method, &headers), expected, "{method} {headers:?}");
+        }
+    }
+}
