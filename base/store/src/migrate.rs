@@ -5,7 +5,17 @@ use sha2::{Digest, Sha256};
 
 use crate::{Store, StoreError, Tx};
 
-/// One file. Written in SQLite's words; see [`for_postgres`] for the three that differ.
+/// One file. Written in SQLite's words; see [`for_postgres`] for the few that differ. What only one of the
+/// databases has (triggers, for one) stands between a line `-- sqlite only` or `-- postgres only` and a line
+/// `-- both`:
+///
+/// ```sql
+/// -- sqlite only
+/// create trigger entry_stays before delete on entry begin select raise(abort, 'entries stay'); end;
+/// -- postgres only
+/// create function …
+/// -- both
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
     /// The file's name; it starts with its number.
@@ -114,7 +124,24 @@ async fn apply_room(
 }
 
 fn dialect(text: &str, shared: bool) -> String {
-    if shared { for_postgres(text) } else { text.to_owned() }
+    let text = only(text, shared);
+    if shared { for_postgres(&text) } else { text }
+}
+
+/// Leaves out the sections for the other database, see [`Migration`].
+fn only(text: &str, shared: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut wanted = true;
+    for line in text.lines() {
+        match line.trim() {
+            "-- both" => wanted = true,
+            "-- sqlite only" => wanted = !shared,
+            "-- postgres only" => wanted = shared,
+            _ if wanted => out.extend([line, "\n"]),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Migrations are written for SQLite's strict tables; PostgreSQL calls the same things otherwise.
@@ -123,4 +150,18 @@ fn for_postgres(text: &str) -> String {
         .replace(" integer", " bigint")
         .replace(" blob", " bytea")
         .replace(") strict;", ");")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str =
+        "create table a (n integer) strict;\n-- sqlite only\nlite;\n-- postgres only\npg;\n-- both\nend;\n";
+
+    #[test]
+    fn each_database_gets_its_own_sections_and_what_is_for_both() {
+        assert_eq!(dialect(TEXT, false), "create table a (n integer) strict;\nlite;\nend;\n");
+        assert_eq!(dialect(TEXT, true), "create table a (n bigint);\npg;\nend;\n");
+    }
 }

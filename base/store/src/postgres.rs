@@ -128,7 +128,8 @@ async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), Store
             let jitter = u64::from(kernel::random_bytes::<1>()[0]);
             tokio::time::sleep(Duration::from_micros(u64::from(lost.min(20)) * jitter * 4)).await;
         }
-        tx.session()?.lost_race = false;
+        let session = tx.session()?;
+        (session.lost_race, session.key_taken) = (false, false);
         tx.script(match mode {
             Mode::Read => "begin isolation level repeatable read read only",
             Mode::Write => "begin isolation level serializable",
@@ -139,7 +140,9 @@ async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), Store
             Ok(true) => tx.script("commit").await,
             Ok(false) | Err(_) => tx.script("rollback").await,
         };
-        if tx.session()?.lost_race {
+        let session = tx.session()?;
+        // A key that a transaction beside this one took: run once more, this one then sees the other's row.
+        if session.lost_race || (session.key_taken && lost == 0) {
             tx.after_commit.clear();
             // A failed commit has ended the transaction; a second rollback is harmless.
             let _ = tx.script("rollback").await;
@@ -170,7 +173,7 @@ async fn connect(config: &tokio_postgres::Config) -> Result<Session, StoreError>
             tracing::warn!(error = %describe(&error), "a PostgreSQL connection broke");
         }
     });
-    Ok(Session { client, statements: HashMap::new(), lost_race: false })
+    Ok(Session { client, statements: HashMap::new(), lost_race: false, key_taken: false })
 }
 
 impl Tx {
@@ -188,6 +191,7 @@ pub(crate) struct Session {
     /// By the address of the statement's constant, which is cheaper to hash than its text.
     statements: HashMap<usize, Statement>,
     lost_race: bool,
+    key_taken: bool,
 }
 
 impl Session {
@@ -196,6 +200,10 @@ impl Session {
             StoreError::Busy => {
                 self.lost_race = true;
                 StoreError::Busy
+            }
+            StoreError::Unique(key) => {
+                self.key_taken = true;
+                StoreError::Unique(key)
             }
             StoreError::Database(text) => StoreError::Database(format!("{statement}: {text}")),
             other => other,
