@@ -1,5 +1,6 @@
 //! The project's own tasks, run as `cargo xtask NAME`: what a shell script would do badly.
 #![allow(clippy::print_stdout, reason = "a command of the developers: its output is its purpose")]
+#![allow(clippy::disallowed_methods, reason = "these tasks wait for other programs, and block nobody")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+mod bench;
+mod http;
+mod openapi;
+mod server;
 mod tidy;
 
 #[derive(Parser)]
@@ -20,12 +25,18 @@ struct Arguments {
 enum Task {
     /// Check the rules of the house that no compiler checks
     Tidy,
+    /// Write the API description that the program serves to docs/openapi.json
+    Openapi,
+    /// Measure the registry against nginx serving the same bytes
+    BenchRegistry(bench::Options),
 }
 
 fn main() -> Result<ExitCode> {
     let root = checkout()?;
     match Arguments::parse().task {
         Task::Tidy => tidy::run(&root),
+        Task::Openapi => openapi::run(&root),
+        Task::BenchRegistry(options) => bench::run(&root, &options),
     }
 }
 
