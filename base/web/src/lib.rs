@@ -1,9 +1,13 @@
 //! What every surface of the program has in common: how requests are read, answered, refused, counted and
 //! limited, and how pages look.
 
+// Templates name our functions as `web::face::…`, so that they read the same in every crate.
+extern crate self as web;
+
 mod context;
 mod csrf;
 mod extract;
+pub mod face;
 mod failure;
 pub mod idempotency;
 mod limits;

@@ -1,0 +1,142 @@
+//! What the component macros of `templates/parts/` are given.
+
+use super::{Html, assets, escape};
+
+/// An icon of the sprite, hidden from screen readers: it stands beside words.
+#[must_use]
+pub fn icon(name: &str) -> Html {
+    let sprite = assets::asset("icons.svg");
+    Html::trusted(format!(
+        r##"<svg class="i" aria-hidden="true"><use href="{sprite}#{}"/></svg>"##,
+        escape(name)
+    ))
+}
+
+/// One choice of a select or a group of check boxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// What the form sends.
+    pub value: String,
+    /// The words.
+    pub label: String,
+    /// What it means, below the words; may be empty.
+    pub hint: String,
+}
+
+impl Choice {
+    /// A choice.
+    #[must_use]
+    pub fn new(value: &str, label: &str, hint: &str) -> Self {
+        Self { value: value.to_owned(), label: label.to_owned(), hint: hint.to_owned() }
+    }
+}
+
+/// One way to install something: the tool's name and its command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The tool, as people call it.
+    pub tool: String,
+    /// The command without `$`.
+    pub line: String,
+}
+
+impl Command {
+    /// A command.
+    #[must_use]
+    pub fn new(tool: &str, line: impl Into<String>) -> Self {
+        Self { tool: tool.to_owned(), line: line.into() }
+    }
+}
+
+/// One part of a score.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScorePart {
+    /// The words.
+    pub label: String,
+    /// How much it counts, in percent.
+    pub weight_percent: u8,
+    /// 0 to 100; `None` is shown as "No data", never as 0.
+    pub value: Option<u8>,
+}
+
+/// A score from 0 to 100 with its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// 0 to 100; `None` while nothing is known.
+    pub total: Option<u8>,
+    /// What it is made of.
+    pub parts: Vec<ScorePart>,
+}
+
+/// One link of a row of tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab {
+    /// The words.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+    /// A count beside the words; may be empty.
+    pub count: String,
+    /// Whether it is the one being looked at.
+    pub current: bool,
+}
+
+impl Tab {
+    /// A tab.
+    #[must_use]
+    pub fn new(label: &str, href: impl Into<String>, count: impl Into<String>, current: bool) -> Self {
+        Self { label: label.to_owned(), href: href.into(), count: count.into(), current }
+    }
+}
+
+/// Where a list stands among its pages, with the addresses of those before and after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pager {
+    /// "21 to 40 of 1,204".
+    pub words: String,
+    /// The page before.
+    pub previous: Option<String>,
+    /// The page after.
+    pub next: Option<String>,
+}
+
+impl Pager {
+    /// A pager for `limit` items from `offset` of `total`; `base` is the address of the list up to where
+    /// `offset=` is added, so it ends with `?` or `&`.
+    #[must_use]
+    pub fn new(base: &str, limit: u32, offset: u32, shown: usize, total: u64) -> Self {
+        let count = |n: u64| super::text::count(n);
+        let (first, last) = (u64::from(offset) + 1, u64::from(offset) + shown as u64);
+        let words = match shown {
+            0 => format!("0 of {}", count(total)),
+            _ if shown as u64 == total => format!("All {}", count(total)),
+            _ => format!("{} to {} of {}", count(first), count(last), count(total)),
+        };
+        Self {
+            words,
+            previous: (offset > 0).then(|| format!("{base}offset={}", offset.saturating_sub(limit))),
+            next: (last < total).then(|| format!("{base}offset={}", offset.saturating_add(limit))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pager_leads_both_ways_and_stops_at_the_ends() {
+        let middle = Pager::new("/search?q=a&", 20, 20, 20, 1_204);
+        assert_eq!(middle.words, "21 to 40 of 1,204");
+        assert_eq!(middle.previous.as_deref(), Some("/search?q=a&offset=0"));
+        assert_eq!(middle.next.as_deref(), Some("/search?q=a&offset=40"));
+        let only = Pager::new("/x?", 20, 0, 3, 3);
+        assert_eq!((only.words.as_str(), only.previous, only.next), ("All 3", None, None));
+        assert_eq!(Pager::new("/x?", 20, 40, 0, 3).words, "0 of 3");
+    }
+
+    #[test]
+    fn icons_escape_their_name() {
+        assert!(!icon("\"><script>").as_str().contains("<script>"));
+    }
+}
