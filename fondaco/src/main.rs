@@ -1,2 +1,3 @@
-//! fondaco
+//! The program `fondaco`: the server, its tools for operators, and the client.
+
 fn main() {}
