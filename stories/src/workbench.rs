@@ -77,8 +77,10 @@ impl Workbench {
 
     /// Writes the clients' configuration anew: `.npmrc` (npm, yarn 1, pnpm, bun) and `.yarnrc.yml` (Berry).
     pub fn configure(&self, token: Option<&str>) {
+        // npm waits ten seconds and then a minute before it asks again: a story that needs that has failed.
         let key = self.registry.trim_start_matches("http:");
-        let mut npmrc = format!("registry={}\nupdate-notifier=false\nfund=false\n", self.registry);
+        let mut npmrc =
+            format!("registry={}\nupdate-notifier=false\nfund=false\nfetch-retries=0\n", self.registry);
         // Berry asks for a version that is a day old, and for encrypted connections, unless told otherwise.
         let mut yarnrc = format!(
             "npmRegistryServer: {:?}\nunsafeHttpWhitelist: [\"127.0.0.1\", \"localhost\"]\nenableTelemetry: false\n\
@@ -102,42 +104,39 @@ impl Workbench {
 
     /// Runs npm 11.
     pub async fn npm(&self, folder: &Path, args: &[&str]) -> Ran {
-        self.run("npm", folder, args, "").await
+        self.run("npm", folder, args).await
     }
 
     /// Runs yarn 1.
     pub async fn yarn(&self, folder: &Path, args: &[&str]) -> Ran {
-        self.run("yarn", folder, args, "").await
+        self.run("yarn", folder, args).await
     }
 
     /// Runs yarn 4 (Berry).
     pub async fn berry(&self, folder: &Path, args: &[&str]) -> Ran {
-        self.run("yarn-berry", folder, args, "").await
+        self.run("yarn-berry", folder, args).await
     }
 
     /// Runs pnpm.
     pub async fn pnpm(&self, folder: &Path, args: &[&str]) -> Ran {
-        self.run("pnpm", folder, args, "").await
+        self.run("pnpm", folder, args).await
     }
 
     /// Runs bun.
     pub async fn bun(&self, folder: &Path, args: &[&str]) -> Ran {
-        self.run("bun", folder, args, "").await
+        self.run("bun", folder, args).await
     }
 
     /// What Node.js gets when it requires a module in the folder.
     pub async fn require(&self, folder: &Path, module: &str) -> String {
         let script = format!("process.stdout.write(String(require({module:?})))");
-        self.run("node", folder, &["-e", &script], "").await.succeeds().out
+        self.run("node", folder, &["-e", &script]).await.succeeds().out
     }
 
-    /// Runs one of the installed tools with this input, to its end.
-    pub async fn run(&self, tool: &str, folder: &Path, args: &[&str], input: &str) -> Ran {
+    /// Runs one of the installed tools to its end. It has no input: a client that asks, fails.
+    pub async fn run(&self, tool: &str, folder: &Path, args: &[&str]) -> Ran {
         let mut started = self.start(tool, folder, args);
-        let mut stdin = started.child.stdin.take().unwrap();
-        // A client that does not read its input closes it: that is no failure of the story.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
+        drop(started.child.stdin.take());
         started.finish().await
     }
 
@@ -198,6 +197,28 @@ impl Started {
             }
         };
         tokio::time::timeout(TIME_LIMIT, read).await.expect("the client said nothing for too long")
+    }
+
+    /// Waits until the client asks with this prompt, then types the answer and a line break, as a person does.
+    pub async fn answer(&mut self, prompt: &str, text: &str) {
+        let asked = async {
+            let from = self.heard.len();
+            while !self.heard[from..].contains(prompt) {
+                let part = self.out.fill_buf().await.unwrap();
+                let length = part.len();
+                assert!(
+                    length > 0,
+                    "`{}` ended without asking {prompt:?}; it said {}",
+                    self.command,
+                    self.heard
+                );
+                self.heard.push_str(&String::from_utf8_lossy(part));
+                self.out.consume(length);
+            }
+        };
+        tokio::time::timeout(TIME_LIMIT, asked).await.expect("the client asked nothing for too long");
+        let line = format!("{text}\n");
+        self.child.stdin.as_mut().unwrap().write_all(line.as_bytes()).await.unwrap();
     }
 
     /// Waits for its end; kills it with everything it started when it takes too long.

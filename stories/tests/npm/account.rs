@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use stories::{Account, Market, Visitor, Workbench};
+use stories::{Account, Market, Ran, Visitor, Workbench};
 
 /// `npm login --auth-type=legacy`: name and password become a token that works, and that `npm logout` ends.
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn legacy_login_and_logout() {
     let ada = market.account("ada");
     let bench = market.workbench(None);
     bench.npm(bench.home(), &["whoami"]).await.fails().says("ENEEDAUTH");
-    legacy_login(&bench, &ada).await;
+    sign_in(&bench, &ada).await;
     assert_eq!(whoami(&bench).await, "ada");
     let folder = bench.package("lantern", "1.0.0", json!({}));
     bench.npm(&folder, &["publish"]).await.succeeds();
@@ -34,17 +34,9 @@ async fn a_wrong_password_is_refused_without_a_hint() {
     let bench = market.workbench(None);
     let mut errors = Vec::new();
     for (name, password) in [("ada", "not her password"), ("nobody", &ada.password)] {
-        let login = ["login", "--auth-type=legacy"];
-        let refused = bench.run("npm", bench.home(), &login, &format!("{name}\n{password}\n")).await.fails();
-        errors.push(
-            refused
-                .says("E401")
-                .err
-                .lines()
-                .filter(|line| line.contains("401"))
-                .collect::<String>()
-                .replace(name, ""),
-        );
+        let refused = legacy_login(&bench, name, password).await.fails().says("E401");
+        let lines = refused.err.lines().filter(|line| line.contains("401"));
+        errors.push(lines.collect::<String>().replace(name, ""));
     }
     assert_eq!(errors[0], errors[1]);
     bench.npm(bench.home(), &["whoami"]).await.fails();
@@ -90,7 +82,7 @@ async fn tokens_are_made_listed_and_revoked() {
     let market = Market::open().await;
     let ada = market.account("ada");
     let bench = market.workbench(None);
-    legacy_login(&bench, &ada).await;
+    sign_in(&bench, &ada).await;
     let home = bench.home();
     let create = ["token", "create", "--name=robot", "--expires=30", "--json", "--password", &ada.password];
     let made = bench.npm(home, &create).await.succeeds().json();
@@ -122,7 +114,7 @@ async fn a_read_only_token_publishes_nothing() {
     let market = Market::open().await;
     let ada = market.account("ada");
     let bench = market.workbench(None);
-    legacy_login(&bench, &ada).await;
+    sign_in(&bench, &ada).await;
     let folder = bench.package("@ada/secret", "1.0.0", json!({}));
     bench.npm(&folder, &["publish", "--access", "restricted"]).await.succeeds();
     let create =
@@ -199,10 +191,16 @@ async fn ping_is_answered() {
     bench.npm(bench.home(), &["ping", &origin]).await.succeeds().says("PONG");
 }
 
-async fn legacy_login(bench: &Workbench, account: &Account) {
-    let answers = format!("{}\n{}\n", account.name, account.password);
-    let login = ["login", "--auth-type=legacy"];
-    bench.run("npm", bench.home(), &login, &answers).await.succeeds().says("Logged in on");
+async fn legacy_login(bench: &Workbench, name: &str, password: &str) -> Ran {
+    let mut login = bench.start("npm", bench.home(), &["login", "--auth-type=legacy"]);
+    login.answer("Username:", name).await;
+    login.answer("Password:", password).await;
+    login.finish().await
+}
+
+/// Signs in as this account by name and password.
+async fn sign_in(bench: &Workbench, account: &Account) {
+    legacy_login(bench, &account.name, &account.password).await.succeeds().says("Logged in on");
 }
 
 async fn whoami(bench: &Workbench) -> String {
