@@ -4,7 +4,11 @@ use super::Finding;
 use super::source::{Kind, declarations};
 use super::tree::Tree;
 
-const BANNED: &[&str] = &["manager", "helper", "helpers", "util", "utils", "common", "misc"];
+/// Words that say nothing anywhere in a name.
+const BANNED: &[&str] = &["manager", "helper", "helpers", "util", "utils"];
+
+/// Words that say nothing as a whole name; `common_passwords` is one that says something.
+const BANNED_ALONE: &[&str] = &["common", "misc"];
 
 /// A service is a thing that the market sells; these folders deal with it.
 const SERVICE_PLACES: &[&str] = &["market/services/", "market/catalog/", "market/analytics/", "stories/"];
@@ -29,7 +33,9 @@ pub(super) fn banned_words(tree: &Tree) -> Vec<Finding> {
 
 fn banned(path: &str, name: &str) -> Option<String> {
     let words = words(name);
-    if let Some(word) = words.iter().find(|word| BANNED.contains(&word.as_str())) {
+    let is_alone = words.len() == 1;
+    let is_banned = |word: &str| BANNED.contains(&word) || (is_alone && BANNED_ALONE.contains(&word));
+    if let Some(word) = words.iter().find(|word| is_banned(word)) {
         return Some(format!("`{name}`: `{word}` says nothing; name it after what it does"));
     }
     let is_type = name.starts_with(char::is_uppercase);
@@ -86,6 +92,7 @@ mod tests {
     #[test]
     fn other_names_are_free() {
         for (path, text) in [
+            ("market/identity/src/common_passwords.txt", ""),
             ("base/web/src/utilities_price.rs", "struct Uncommon; fn helper() {}"),
             ("market/services/src/service.rs", "struct Service; enum NewService {}"),
             ("base/web/src/lib.rs", "struct ServiceName;"),

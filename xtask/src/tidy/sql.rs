@@ -18,9 +18,11 @@ pub(super) fn tables_of_other_rooms(tree: &Tree) -> Vec<Finding> {
         let Some(room) = room(path) else { continue };
         for table in tables(&sql) {
             if let Some(owner) = owners.get(&table).filter(|owner| **owner != room) {
-                let fix = format!(
-                    "names the table `{table}` of {owner}: ask that crate's public functions, or follow its events"
-                );
+                let fix = if created(&sql).contains(&table) {
+                    format!("creates the table `{table}`, which {owner} creates too: give it another name")
+                } else {
+                    format!("names the table `{table}` of {owner}: call that crate, or follow its events")
+                };
                 findings.push(Finding::at(path, line, fix));
             }
         }
@@ -156,6 +158,13 @@ mod tests {
         let migration = "create table stars (account text references accounts (id));";
         assert_eq!(check("market/registry/migrations/0002_stars.sql", migration).len(), 1);
         assert_eq!(check("base/jobs/src/sql.rs", r#"sql!(X = r"delete from packages");"#).len(), 1);
+    }
+
+    #[test]
+    fn two_rooms_cannot_create_the_same_table() {
+        let findings = check("market/registry/migrations/0003_x.sql", "create table accounts (id text);");
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].text.contains("creates too"), "{}", findings[0]);
     }
 
     #[test]
