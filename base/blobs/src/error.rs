@@ -1,0 +1,67 @@
+//! What can go wrong with blobs.
+
+use std::io;
+
+use kernel::Problem;
+
+use crate::Sha256;
+
+/// A failure to keep or to give a blob.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// More bytes than the caller allows; nothing was kept.
+    #[error("larger than {max_bytes} bytes")]
+    TooLarge {
+        /// The caller's limit.
+        max_bytes: u64,
+    },
+    /// There is no such blob.
+    #[error("there is no blob {0}")]
+    Missing(Sha256),
+    /// The stored bytes are not those that the name promises.
+    #[error("blob {0} is damaged: restore it from a backup")]
+    Damaged(Sha256),
+    /// The range lies outside of the blob.
+    #[error("the range ends after byte {size_bytes}")]
+    Range {
+        /// How long the blob is.
+        size_bytes: u64,
+    },
+    /// The local disk failed.
+    #[error("the blob folder failed: {0}")]
+    Disk(#[from] io::Error),
+    /// The object storage failed.
+    #[error("the object storage failed: {0}")]
+    Remote(String),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(String),
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::TooLarge { max_bytes } => Self::too_large(
+                "blobs.too_large",
+                format!("The file is larger than {max_bytes} bytes. Nothing was kept."),
+            ),
+            BlobError::Missing(_) => Self::not_found("blobs.missing", "This file is not here."),
+            BlobError::Range { size_bytes } => Self::new(
+                416,
+                "blobs.range",
+                format!("The file has {size_bytes} bytes; the range asks for others."),
+            ),
+            BlobError::Disk(error) if error.kind() == io::ErrorKind::StorageFull => {
+                tracing::error!("the blob folder's disk is full");
+                Self::new(507, "blobs.full", "The disk is full. Nothing was kept.")
+                    .next("Ask the operator to free space, then try again.")
+            }
+            error => {
+                tracing::error!(%error, "a blob cannot be kept or given");
+                Self::unavailable("blobs.failed", "The file storage failed. Nothing was changed.")
+                    .next("Try again in a moment.")
+                    .retry_after(5)
+            }
+        }
+    }
+}
