@@ -56,9 +56,9 @@ async fn classic_installs_from_its_lockfile() {
     assert_eq!(std::fs::read_to_string(application.join("yarn.lock")).unwrap(), lock);
 }
 
-/// Classic yarn reads and changes tags, shows a package, and audits a tree.
+/// Classic yarn shows a package, reads and changes its tags. (Its audit asks a public registry, whatever is configured.)
 #[tokio::test]
-async fn classic_shows_tags_and_audits() {
+async fn classic_shows_and_tags() {
     let (_market, bench) = with_lantern().await;
     let home = bench.home();
     bench.yarn(home, &["info", "lantern", "version"]).await.succeeds().says("1.0.0");
@@ -66,10 +66,6 @@ async fn classic_shows_tags_and_audits() {
     bench.yarn(home, &["tag", "list", "lantern"]).await.succeeds().says("stable: 1.0.0");
     bench.yarn(home, &["tag", "remove", "lantern", "stable"]).await.succeeds().says("Deleted tag");
     bench.yarn(home, &["tag", "list", "lantern"]).await.succeeds().omits("stable");
-
-    let application = bench.application("application", json!({"lantern": "^1.0.0"}));
-    bench.yarn(&application, &["install"]).await.succeeds();
-    bench.yarn(&application, &["audit"]).await.succeeds().says("0 vulnerabilities found");
 }
 
 /// Classic yarn's `owner add` knows nothing of the present owners; it must not push them out.

@@ -1,7 +1,7 @@
 //! Installing: what a lockfile says is what is installed, again and again, and only by those who may.
 
 use serde_json::json;
-use stories::{Market, read_json, write_json};
+use stories::{Market, Workbench, read_json, write_json};
 
 /// A tree with a dependency is installed, and `npm ci` gives the same from the lockfile with warm and cold
 /// caches; the lockfile holds the integrity of each package and is not rewritten.
@@ -138,4 +138,42 @@ async fn programs_and_install_scripts_are_declared() {
     let lock = read_json(&application.join("package-lock.json"));
     assert_eq!(lock["packages"]["node_modules/lantern"]["hasInstallScript"], true);
     bench.npm(&application, &["exec", "--", "light"]).await.succeeds().says("it is lit");
+}
+
+/// The registry is used by whatever address leads to it: another name of the host, or the bare origin of its port.
+/// npm sends a token only to the host it has it for, and cuts the registry's path off the tarball's address.
+#[tokio::test]
+async fn tarballs_are_at_the_address_that_the_client_uses() {
+    let market = Market::open().await;
+    let ada = market.account("ada");
+    let by_name = market.npm().replace("127.0.0.1", "localhost");
+    let bare = format!("{}/", market.address("registry"));
+    for (registry, version) in [(by_name, "1.0.0"), (bare, "1.1.0")] {
+        let bench = Workbench::new(&registry, Some(&ada.token));
+        let folder = bench.package("@ada/secret", version, json!({}));
+        bench.npm(&folder, &["publish", "--access", "restricted"]).await.succeeds();
+        let application = bench.folder("application");
+        bench.npm(&application, &["install", "@ada/secret"]).await.succeeds();
+        assert_eq!(bench.require(&application, "@ada/secret").await, format!("@ada/secret@{version}"));
+        let lock = read_json(&application.join("package-lock.json"));
+        let resolved = lock["packages"]["node_modules/@ada/secret"]["resolved"].as_str().unwrap();
+        assert!(resolved.starts_with(&format!("{registry}@ada/secret/-/")), "{resolved}");
+    }
+    let bare = Workbench::new(&format!("{}/", market.address("registry")), Some(&ada.token));
+    bare.npm(bare.home(), &["unpublish", "@ada/secret@1.1.0"]).await.succeeds();
+    bare.npm(bare.home(), &["view", "@ada/secret", "version"]).await.succeeds().says("1.0.0");
+}
+
+/// The npm before this one publishes, installs and audits as well.
+#[tokio::test]
+async fn an_older_npm_works() {
+    let market = Market::open().await;
+    let ada = market.account("ada");
+    let bench = market.workbench(Some(&ada.token));
+    let folder = bench.package("lantern", "1.0.0", json!({}));
+    bench.run("npm10", &folder, &["publish"]).await.succeeds();
+    bench.run("npm10", &folder, &["publish", "--force"]).await.fails().says("cannot publish over");
+    let application = bench.application("application", json!({"lantern": "1"}));
+    bench.run("npm10", &application, &["install"]).await.succeeds().says("found 0 vulnerabilities");
+    assert_eq!(bench.require(&application, "lantern").await, "lantern@1.0.0");
 }
