@@ -92,7 +92,8 @@ async fn tokens_are_made_listed_and_revoked() {
     let robot = market.workbench(Some(token));
     assert_eq!(whoami(&robot).await, "ada");
     let list = bench.npm(home, &["token", "list"]).await.succeeds().says("robot").omits(token);
-    list.omits("REDACTED");
+    // npm masks whatever looks like a UUID: a key of that form could not be revoked by what is shown.
+    list.omits("***");
     let listed = bench.npm(home, &["token", "list", "--json"]).await.succeeds().json();
     let entry = listed.as_array().unwrap().iter().find(|entry| entry["name"] == "robot").unwrap();
     bench
