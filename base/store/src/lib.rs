@@ -16,6 +16,7 @@
 //!   PostgreSQL refuses further statements. What may conflict says `on conflict`.
 //! * SQL is written once, in the dialect both share; see [`sql!`].
 
+pub mod dump;
 mod error;
 mod job;
 mod migrate;

@@ -195,6 +195,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The connection itself, for statements that are no constants; only [`crate::dump`] has those.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     fn fail(&mut self, statement: &'static str, error: &tokio_postgres::Error) -> StoreError {
         match StoreError::postgres(error) {
             StoreError::Busy => {
