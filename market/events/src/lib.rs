@@ -67,3 +67,16 @@ pub async fn append<E: DomainEvent>(tx: &mut Tx, now: Timestamp, event: &E) -> R
     tx.after_commit(log::wake);
     Ok(id)
 }
+
+/// Numbers the events anew from 1, in their order, and moves the cursors along. A restore into another database
+/// calls it: transaction numbers of one PostgreSQL server mean nothing on the next, where an event with a number
+/// of the future would stay unseen.
+///
+/// # Errors
+/// [`StoreError`] as any statement.
+pub async fn rebase(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.execute(&sql::REBASE_CURSORS, args![]).await?;
+    tx.execute(&sql::REBASE_EVENTS, args![]).await?;
+    tx.execute(&sql::TURN_POSITIVE, args![]).await?;
+    Ok(())
+}

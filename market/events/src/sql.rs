@@ -24,6 +24,13 @@ sql! {
     pub(crate) FIND_CURSOR = "select tx, seq from event_cursor where consumer = $1 for update";
     pub(crate) SET_CURSOR = "insert into event_cursor (consumer, tx, seq) values ($1, $2, $3) \
         on conflict (consumer) do update set tx = excluded.tx, seq = excluded.seq";
+    pub(crate) REBASE_CURSORS = "update event_cursor set tx = 0, seq = (select count(*) from event \
+        where event.tx < event_cursor.tx or (event.tx = event_cursor.tx and event.seq <= event_cursor.seq))";
+    /// Negative at first: a number that another row still has would be refused.
+    pub(crate) REBASE_EVENTS = "update event set tx = 0, seq = ranked.number from \
+        (select id as ranked_id, -row_number() over (order by tx, seq) as number from event) ranked \
+        where event.id = ranked.ranked_id";
+    pub(crate) TURN_POSITIVE = "update event set seq = -seq where seq < 0";
 }
 
 store::row!(Position { tx, seq });
