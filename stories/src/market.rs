@@ -17,6 +17,9 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// The program finishes running requests first, and has its own shorter limit for that.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
+/// The variable that names a PostgreSQL server whose user may create schemas.
+const POSTGRES: &str = "FONDACO_TEST_POSTGRES";
+
 /// A running market on an empty data folder. Ends with SIGTERM when dropped, and the test fails if it did
 /// not end cleanly.
 pub struct Market {
@@ -52,6 +55,33 @@ impl Market {
         };
         market.start().await;
         market
+    }
+
+    /// Starts the program on an empty PostgreSQL schema; `None`, said on standard error, where no server is
+    /// named by `FONDACO_TEST_POSTGRES` (`scripts/with-postgres` sets it).
+    pub async fn open_on_postgres() -> Option<Self> {
+        let Ok(url) = std::env::var(POSTGRES) else {
+            eprintln!("{POSTGRES} is not set: not tested on PostgreSQL");
+            return None;
+        };
+        // Every test is a process of its own, and the server lives no longer than the run of tests.
+        let schema = format!("story_{}", std::process::id());
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(&format!("create schema {schema}")).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        let joined = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{joined}options=-csearch_path%3D{schema}");
+        Some(Self::open_with(&[("DATABASE_URL", &url)]).await)
+    }
+
+    /// Kills the program in the middle of whatever it does, as a power cut would, and starts it again.
+    pub async fn crash(&mut self) {
+        let mut server = self.server.take().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        self.start().await;
     }
 
     /// Ends the program and starts it again on the same data folder and the same ports, as an upgrade does.

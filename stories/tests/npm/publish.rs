@@ -1,11 +1,11 @@
 //! Publishing: what arrives is what was packed, nothing is overwritten, nothing is lost.
 
-use std::path::Path;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use stories::{Market, Workbench};
+
+use crate::publish;
 
 /// A package that one person publishes is installed and runs at somebody else's, who has no account.
 #[tokio::test]
@@ -119,23 +119,6 @@ async fn publishing_at_once_loses_no_version() {
     assert_eq!(tags.as_object().unwrap().len(), 5, "{tags}");
 }
 
-/// What was published is there after the program was ended and started again, tokens included.
-#[tokio::test]
-async fn a_restart_forgets_nothing() {
-    let mut market = Market::open().await;
-    let ada = market.account("ada");
-    let seller = market.workbench(Some(&ada.token));
-    publish(&seller, "lantern", "1.0.0").await;
-
-    market.restart().await;
-
-    let buyer = market.workbench(None);
-    let application = buyer.folder("application");
-    buyer.npm(&application, &["install", "lantern"]).await.succeeds();
-    assert_eq!(buyer.require(&application, "lantern").await, "lantern@1.0.0");
-    publish(&seller, "lantern", "1.1.0").await;
-}
-
 /// A tarball that is not what its document says is refused, and leaves no trace.
 #[tokio::test]
 async fn a_publish_with_false_integrity_is_refused() {
@@ -150,22 +133,6 @@ async fn a_publish_with_false_integrity_is_refused() {
     assert_eq!(answer.0, 400, "{}", answer.1);
     assert!(answer.1["error"].as_str().unwrap().contains("integrity"), "{}", answer.1);
     seller.npm(seller.home(), &["view", "lantern"]).await.fails().says("E404");
-}
-
-/// A stored file that was changed on the disk never becomes somebody's installed package.
-#[tokio::test]
-async fn a_damaged_file_is_never_installed() {
-    let mut market = Market::open().await;
-    let ada = market.account("ada");
-    publish(&market.workbench(Some(&ada.token)), "lantern", "1.0.0").await;
-    market.close();
-    assert!(damage_gzip_files(market.data()) > 0, "no stored tarball found to damage");
-    market.restart().await;
-
-    let buyer = market.workbench(None);
-    let application = buyer.folder("application");
-    buyer.npm(&application, &["install", "lantern"]).await.fails();
-    assert!(!application.join("node_modules/lantern/index.js").exists());
 }
 
 /// `npm pack` of a published package gives the very bytes; `npm diff` shows what changed between versions.
@@ -211,12 +178,6 @@ async fn attestations_are_kept_and_served() {
     let served = reqwest::get(attestations["url"].as_str().unwrap()).await.unwrap();
     let served: Value = served.json().await.unwrap();
     assert_eq!(served["attestations"][0]["bundle"], bundle);
-}
-
-/// Publishes a version of a package with nothing special.
-async fn publish(bench: &Workbench, name: &str, version: &str) {
-    let folder = bench.package(name, version, json!({}));
-    bench.npm(&folder, &["publish"]).await.succeeds();
 }
 
 /// The document that npm would send, with a tarball that npm packed.
@@ -268,23 +229,4 @@ fn provenance(purl: &str, sha512: &str) -> Value {
             "signatures": [{"sig": "AA=="}],
         },
     })
-}
-
-/// Flips the last byte of every gzip file below the folder; returns how many there were.
-fn damage_gzip_files(folder: &Path) -> usize {
-    let mut damaged = 0;
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            damaged += damage_gzip_files(&entry.path());
-            continue;
-        }
-        let mut bytes = std::fs::read(entry.path()).unwrap();
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            *bytes.last_mut().unwrap() ^= 1;
-            let _ = std::fs::remove_file(entry.path());
-            std::fs::write(entry.path(), bytes).unwrap();
-            damaged += 1;
-        }
-    }
-    damaged
 }
