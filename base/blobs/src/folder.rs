@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
 use tempfile::NamedTempFile;
 
 use crate::body::{Body, read_whole};
@@ -100,10 +101,12 @@ impl Folder {
         }
     }
 
-    /// The blobs of one of the 4,096 folders, see [`Sha256::location`].
-    pub(crate) async fn list(&self, shard: &str) -> io::Result<Vec<(Sha256, u64)>> {
-        let folder = self.root.join(shard);
-        tokio::task::spawn_blocking(move || list(&folder)).await.map_err(io::Error::other)?
+    /// All blobs, one folder after the other, see [`Sha256::location`].
+    pub(crate) fn list(&self) -> impl Stream<Item = io::Result<Vec<(Sha256, u64)>>> + Send + '_ {
+        stream::iter(0..0x1000).then(|shard| {
+            let folder = self.root.join(format!("{:x}/{:02x}", shard >> 8, shard & 0xff));
+            async move { tokio::task::spawn_blocking(move || list(&folder)).await.map_err(io::Error::other)? }
+        })
     }
 
     fn path(&self, sha256: Sha256) -> PathBuf {

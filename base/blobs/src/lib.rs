@@ -22,7 +22,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 use kernel::{Secret, Timestamp};
 
 pub use body::Body;
@@ -217,15 +218,14 @@ impl Blobs {
         Ok(())
     }
 
-    /// The names and lengths of what is stored in one of the [`shards`].
-    pub(crate) async fn list(&self, shard: &str) -> Result<Vec<(Sha256, u64)>, BlobError> {
-        self.0.backend.list(shard).await
+    /// The names and lengths of all that is stored, some thousands at a time.
+    pub(crate) fn list(&self) -> BoxStream<'_, Result<Vec<(Sha256, u64)>, BlobError>> {
+        match &self.0.backend {
+            Backend::Folder(folder) => folder.list().map_err(BlobError::from).boxed(),
+            #[cfg(feature = "s3")]
+            Backend::S3(s3) => s3.list(),
+        }
     }
-}
-
-/// The 4,096 parts of the storage, `0/00` to `f/ff`: as many blobs as are looked at at once.
-pub(crate) fn shards() -> impl Iterator<Item = String> {
-    (0..0x1000).map(|shard| format!("{:x}/{:02x}", shard >> 8, shard & 0xff))
 }
 
 impl Backend {
@@ -264,14 +264,6 @@ impl Backend {
             Self::Folder(folder) => Ok(folder.remove(sha256).await?),
             #[cfg(feature = "s3")]
             Self::S3(s3) => s3.remove(sha256).await,
-        }
-    }
-
-    async fn list(&self, shard: &str) -> Result<Vec<(Sha256, u64)>, BlobError> {
-        match self {
-            Self::Folder(folder) => Ok(folder.list(shard).await?),
-            #[cfg(feature = "s3")]
-            Self::S3(s3) => s3.list(shard).await,
         }
     }
 }

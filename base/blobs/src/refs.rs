@@ -15,6 +15,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use kernel::{Problem, Timestamp};
 use store::{Store, StoreError, Tx, args, json_list, sql};
 
@@ -42,6 +43,8 @@ sql! {
     LIST_KNOWN = "select sha256 from stored_blob where removed_at is null and sha256 in each($1)";
     ADOPT = "insert into stored_blob (sha256, size_bytes, reference_count, changed_at) values ($1, $2, 0, $3)
         on conflict (sha256) do update set removed_at = null, changed_at = $3 where stored_blob.removed_at is not null";
+    LIST_NEEDED = "select sha256, size_bytes from stored_blob where reference_count > 0 and sha256 > $1
+        order by sha256 limit $2";
     SUM_BLOBS = "select count(*), cast(coalesce(sum(size_bytes), 0) as bigint) from stored_blob where removed_at is null";
 }
 
@@ -123,6 +126,20 @@ pub async fn release(tx: &mut Tx, sha256: Sha256, now: Timestamp) -> Result<(), 
         0 => Err(RefError::NotHeld(sha256)),
         _ => Ok(()),
     }
+}
+
+/// The next blobs that somebody needs, with their lengths, in the order of their names; from the first on where
+/// `after` is `None`. A backup goes through them in one snapshot.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn needed(
+    tx: &mut Tx,
+    after: Option<Sha256>,
+    limit: u32,
+) -> Result<Vec<(Sha256, u64)>, StoreError> {
+    let after = after.as_ref().map_or("", Sha256::as_str);
+    tx.all(&LIST_NEEDED, args![after, limit]).await
 }
 
 /// How many blobs there are, and how many bytes they have together.
@@ -225,8 +242,8 @@ async fn collect_batch(
 /// The database's or the storage's.
 pub async fn adopt_orphans(store: &Store, blobs: &Blobs, now: Timestamp) -> Result<u64, CollectError> {
     let mut adopted = 0;
-    for shard in crate::shards() {
-        let stored = blobs.list(&shard).await?;
+    let mut listed = blobs.list();
+    while let Some(stored) = listed.try_next().await? {
         if stored.is_empty() {
             continue;
         }

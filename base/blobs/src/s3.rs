@@ -7,10 +7,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ClientOptions, GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{
+    ClientOptions, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload,
+};
 
 use crate::body::Body;
 use crate::folder::Filled;
@@ -18,6 +21,9 @@ use crate::{BlobError, S3Config, Sha256};
 
 /// What one part of a large upload holds: at the protocol's most of 10,000 parts that is 78 GB.
 const PART_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How many names are looked up at once; the protocol lists that many at a time.
+const LIST_BATCH: usize = 1000;
 
 /// The bucket.
 pub(crate) struct S3 {
@@ -99,15 +105,12 @@ impl S3 {
         }
     }
 
-    pub(crate) async fn list(&self, shard: &str) -> Result<Vec<(Sha256, u64)>, BlobError> {
-        let mut objects = self.bucket.list(Some(&self.path(shard)));
-        let mut blobs = Vec::new();
-        while let Some(meta) = objects.try_next().await.map_err(remote)? {
-            if let Some(sha256) = meta.location.filename().and_then(|name| name.parse().ok()) {
-                blobs.push((sha256, meta.size));
-            }
-        }
-        Ok(blobs)
+    pub(crate) fn list(&self) -> BoxStream<'_, Result<Vec<(Sha256, u64)>, BlobError>> {
+        let prefix = Path::from(self.prefix.as_str());
+        let named = |meta: ObjectMeta| Some((meta.location.filename()?.parse().ok()?, meta.size));
+        let objects = self.bucket.list(Some(&prefix)).map_err(remote);
+        let blobs = objects.try_filter_map(move |meta| std::future::ready(Ok(named(meta))));
+        blobs.try_chunks(LIST_BATCH).map_err(|stopped| stopped.1).boxed()
     }
 }
 
