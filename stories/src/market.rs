@@ -225,11 +225,11 @@ const LISTENERS: [(&str, &str); 5] = [
 
 /// `FONDACO_BIN`, or the binary beside the test's own folder: `target/<profile>/fondaco`.
 fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("FONDACO_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().and_then(Path::parent).unwrap().join("fondaco");
+    let named = std::env::var_os("FONDACO_BIN").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| {
+        let test = std::env::current_exe().unwrap();
+        test.parent().and_then(Path::parent).unwrap().join("fondaco")
+    });
     assert!(
         path.is_file(),
         "{} is missing: run `cargo build -p fondaco` first, or set FONDACO_BIN",
