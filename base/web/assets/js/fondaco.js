@@ -42,7 +42,7 @@ document.addEventListener("click", event => {
   const on = name => event.target.closest(`[data-${name}]`);
   let at;
   if ((at = on("copy"))) copy(at);
-  else if (on("theme")) switchTheme();
+  else if (on("theme-switch")) switchTheme();
   else if ((at = on("reveal"))) reveal(at);
   else if ((at = on("modal"))) { event.preventDefault(); one(at.dataset.modal).showModal(); }
   else if ((at = on("close"))) { const dialog = at.closest("dialog"); if (dialog.open) dialog.close(); }
@@ -73,6 +73,13 @@ document.addEventListener("keydown", event => {
   } else if (event.key === "g") jump = event.timeStamp;
   else if (event.timeStamp - jump < 1500) one(`[data-go="${CSS.escape(event.key)}"]`)?.click();
 });
+
+for (const pre of all(".prose pre")) {
+  const box = document.createElement("div");
+  box.className = "codeblock";
+  pre.replaceWith(box);
+  box.append(pre, one("#copy").content.cloneNode(true));
+}
 
 // The manager chosen once is chosen on every package page.
 for (const group of all(".install")) {

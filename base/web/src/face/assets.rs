@@ -40,6 +40,8 @@ struct Asset {
 
 struct Table {
     by_name: HashMap<String, Asset>,
+    /// The address of each symbol of the icon sprite, by its name.
+    icons: HashMap<String, String>,
     name_by_url: HashMap<String, String>,
 }
 
@@ -52,6 +54,11 @@ pub fn asset(name: &str) -> &'static str {
     TABLE.by_name.get(name).map_or("/assets/missing", |asset| asset.url.as_str())
 }
 
+/// The address of an icon of the sprite, if the sprite has it.
+pub(super) fn icon(name: &str) -> Option<&'static str> {
+    TABLE.icons.get(name).map(String::as_str)
+}
+
 /// Serves `/assets/{name}.{hash8}.{ext}`.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{*path}", get(serve))
@@ -60,7 +67,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 async fn serve(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let url = format!("{PREFIX}{path}");
     let Some(asset) = TABLE.name_by_url.get(&url).and_then(|name| TABLE.by_name.get(name)) else {
-        return (StatusCode::NOT_FOUND, "No such asset; reload the page to get its new address.").into_response();
+        return (StatusCode::NOT_FOUND, "No such asset; reload the page to get its new address.")
+            .into_response();
     };
     let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
     let (body, encoding) = asset.best(accepts);
@@ -128,7 +136,7 @@ impl Asset {
 impl Table {
     /// Style sheets come last: they name other assets, whose addresses must be known by then.
     fn build() -> Self {
-        let mut table = Self { by_name: HashMap::new(), name_by_url: HashMap::new() };
+        let mut table = Self { by_name: HashMap::new(), icons: HashMap::new(), name_by_url: HashMap::new() };
         let (sheets, others): (Vec<_>, Vec<_>) = Embedded::iter().partition(|name| name.ends_with(".css"));
         for name in others.iter().chain(&sheets) {
             let Some(file) = Embedded::get(name) else { continue };
@@ -141,6 +149,7 @@ impl Table {
             table.name_by_url.insert(asset.url.clone(), name.to_string());
             table.by_name.insert(name.to_string(), asset);
         }
+        table.icons = table.by_name.get("icons.svg").map(symbols).unwrap_or_default();
         table
     }
 
@@ -162,6 +171,12 @@ impl Table {
         }
         css
     }
+}
+
+fn symbols(sprite: &Asset) -> HashMap<String, String> {
+    let text = String::from_utf8_lossy(&sprite.plain);
+    let names = text.split("<symbol id=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    names.map(|name| (name.to_owned(), format!("{}#{name}", sprite.url))).collect()
 }
 
 fn media_type(extension: &str) -> &'static str {
@@ -256,8 +271,10 @@ mod tests {
     #[test]
     fn templates_ask_only_for_assets_and_icons_that_exist() {
         let text = templates();
-        let missing: Vec<_> =
-            arguments(&text, "shell.asset(\"").into_iter().filter(|name| !TABLE.by_name.contains_key(*name)).collect();
+        let missing: Vec<_> = arguments(&text, "shell.asset(\"")
+            .into_iter()
+            .filter(|name| !TABLE.by_name.contains_key(*name))
+            .collect();
         assert!(missing.is_empty(), "{missing:?}");
         let sprite = String::from_utf8_lossy(&TABLE.by_name["icons.svg"].plain);
         let icons = arguments(&text, "icon(\"");

@@ -100,7 +100,10 @@ impl Chart {
     }
 
     fn plot(&self, out: &mut String, scale: &Scale) {
-        let _ = write!(out, r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">"#);
+        let _ = write!(
+            out,
+            r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">"#
+        );
         for tick in 0..=scale.ticks {
             let y = HEIGHT * f64::from(tick) / f64::from(scale.ticks);
             let _ = write!(out, r#"<line x1="0" x2="{WIDTH}" y1="{y:.1}" y2="{y:.1}"/>"#);

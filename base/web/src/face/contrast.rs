@@ -26,7 +26,9 @@ fn colour(hex: &str) -> Option<[f64; 3]> {
 
 /// Relative luminance as WCAG defines it.
 fn luminance(rgb: [f64; 3]) -> f64 {
-    let linear = |v: f64| if v / 255.0 <= 0.03928 { v / 255.0 / 12.92 } else { ((v / 255.0 + 0.055) / 1.055).powf(2.4) };
+    let linear = |v: f64| {
+        if v / 255.0 <= 0.03928 { v / 255.0 / 12.92 } else { ((v / 255.0 + 0.055) / 1.055).powf(2.4) }
+    };
     0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2])
 }
 

@@ -90,8 +90,10 @@ mod tests {
 
     #[test]
     fn values_are_kept_and_errors_find_their_field() {
-        let problem = Problem::invalid("account.invalid", "The account was not made.").field("/email", "Add the @.");
-        let form = FormState::with(&[("email", "mira"), ("scope", "read"), ("scope", "write")]).failed(&problem);
+        let problem =
+            Problem::invalid("account.invalid", "The account was not made.").field("/email", "Add the @.");
+        let form =
+            FormState::with(&[("email", "mira"), ("scope", "read"), ("scope", "write")]).failed(&problem);
         assert_eq!((form.value("email"), form.error("email")), ("mira", "Add the @."));
         assert!(form.has("scope", "write") && !form.has("scope", "admin"));
         assert_eq!(form.summary(), "The account was not made.");

@@ -10,8 +10,13 @@ pub mod chart;
 mod contrast;
 pub mod forms;
 pub mod headers;
+mod highlight;
+pub mod markdown;
+#[cfg(test)]
+mod markdown_tests;
 pub mod pages;
 pub mod parts;
+mod prose;
 mod shell;
 pub mod text;
 

@@ -37,11 +37,12 @@ pub fn problem_page(problem: &Problem, shell: &Shell) -> Response {
         detail: &problem.detail,
         next: next_step(problem),
         icon: icon(problem.status),
-        tone: if problem.status >= 500 { "bad" } else { "" },
+        tone: if problem.status >= 500 { "bad" } else { "accent" },
         ways: ways_on(problem.status, &shell),
     };
     let mut response = html(&shell, &page);
-    *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = problem.retry_after_seconds {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -86,7 +87,9 @@ fn next_step(problem: &Problem) -> Option<String> {
     let words = match problem.status {
         404 => "Check the address, or look for it by name.",
         429 => "Wait a moment, then try again.",
-        500 | 502 => "Nothing was charged or published. Try again; if it stays so, send the operator the request number below.",
+        500 | 502 => {
+            "Nothing was charged or published. Try again; if it stays so, send the operator the request number below."
+        }
         503 => "Try again in a minute.",
         _ => return None,
     };

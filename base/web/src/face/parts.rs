@@ -2,14 +2,17 @@
 
 use super::{Html, assets, escape};
 
-/// An icon of the sprite, hidden from screen readers: it stands beside words.
+/// An icon of the sprite, hidden from screen readers: it stands beside words. A name that the sprite lacks
+/// shows nothing and is marked `data-missing-icon`, which tests of pages look for.
 #[must_use]
 pub fn icon(name: &str) -> Html {
-    let sprite = assets::asset("icons.svg");
-    Html::trusted(format!(
-        r##"<svg class="i" aria-hidden="true"><use href="{sprite}#{}"/></svg>"##,
-        escape(name)
-    ))
+    let Some(symbol) = assets::icon(name) else {
+        return Html::trusted(format!(
+            r#"<svg class="i" aria-hidden="true" data-missing-icon="{}"></svg>"#,
+            escape(name)
+        ));
+    };
+    Html::trusted(format!(r#"<svg class="i" aria-hidden="true"><use href="{symbol}"/></svg>"#))
 }
 
 /// One choice of a select or a group of check boxes.
@@ -136,7 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn icons_escape_their_name() {
-        assert!(!icon("\"><script>").as_str().contains("<script>"));
+    fn an_icon_that_is_missing_is_marked_and_escaped() {
+        assert!(icon("check").as_str().contains("#check"));
+        let missing = icon("\"><script>");
+        assert!(missing.as_str().contains("data-missing-icon") && !missing.as_str().contains("<script>"));
     }
 }

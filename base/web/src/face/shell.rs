@@ -143,9 +143,10 @@ impl Place {
     /// The attribute that the page script finds the shortcut by.
     #[must_use]
     pub fn go(&self) -> Html {
-        Html::trusted(self.shortcut.map_or_else(String::new, |letter| {
-            format!(r#" data-go="{}""#, escape(&letter.to_string()))
-        }))
+        Html::trusted(
+            self.shortcut
+                .map_or_else(String::new, |letter| format!(r#" data-go="{}""#, escape(&letter.to_string()))),
+        )
     }
 }
 
@@ -324,7 +325,11 @@ impl Shell {
     /// "Thing - Section - Instance".
     #[must_use]
     pub fn full_title(&self) -> String {
-        if self.title.is_empty() { self.site.name.clone() } else { format!("{} - {}", self.title, self.site.name) }
+        if self.title.is_empty() {
+            self.site.name.clone()
+        } else {
+            format!("{} - {}", self.title, self.site.name)
+        }
     }
 
     /// The address of an asset, see [`assets::asset`].
@@ -344,7 +349,9 @@ impl Shell {
     pub fn sees(&self, place: &Place) -> bool {
         match (place.audience, &self.account) {
             (Audience::All, _) | (Audience::SignedIn, Some(_)) => true,
-            (Audience::Roles(roles), Some(account)) => account.roles.iter().any(|role| roles.contains(&role.as_str())),
+            (Audience::Roles(roles), Some(account)) => {
+                account.roles.iter().any(|role| roles.contains(&role.as_str()))
+            }
             (_, None) => false,
         }
     }
@@ -361,7 +368,9 @@ impl Shell {
         self.site
             .console
             .iter()
-            .map(|(group, places)| (*group, places.iter().filter(|place| self.sees(place)).collect::<Vec<_>>()))
+            .map(|(group, places)| {
+                (*group, places.iter().filter(|place| self.sees(place)).collect::<Vec<_>>())
+            })
             .filter(|(_, places)| !places.is_empty())
             .collect()
     }
@@ -369,13 +378,22 @@ impl Shell {
     /// The places of the account menu for who asks.
     #[must_use]
     pub fn menu_places(&self) -> Vec<&Place> {
-        self.site.console.iter().flat_map(|(_, places)| places).filter(|p| p.in_menu && self.sees(p)).collect()
+        self.site
+            .console
+            .iter()
+            .flat_map(|(_, places)| places)
+            .filter(|p| p.in_menu && self.sees(p))
+            .collect()
     }
 
     /// The attribute that marks the link to where we are.
     #[must_use]
     pub fn current(&self, place: &Place) -> Html {
-        Html::trusted(if place.key == self.here { r#" aria-current="page""#.to_owned() } else { String::new() })
+        Html::trusted(if place.key == self.here {
+            r#" aria-current="page""#.to_owned()
+        } else {
+            String::new()
+        })
     }
 
     /// The count beside a place, empty where none is known.
@@ -388,7 +406,8 @@ impl Shell {
     /// Where to sign in so that one comes back to this page.
     #[must_use]
     pub fn sign_in_href(&self) -> String {
-        let from_elsewhere = self.path.len() > 1 && ![Some(self.site.sign_in), self.site.sign_up].contains(&Some(&self.path));
+        let from_elsewhere =
+            self.path.len() > 1 && ![Some(self.site.sign_in), self.site.sign_up].contains(&Some(&self.path));
         if !from_elsewhere {
             return self.site.sign_in.to_owned();
         }
