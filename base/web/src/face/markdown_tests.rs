@@ -112,7 +112,7 @@ fn tag_complaint(tag: &str) -> Option<String> {
                         | "f"
                         | "image"
                         | "box"
-                        | "table-wrap"
+                        | "table" | "table-wrap"
                         | "footnotes"
                         | "footnote-ref"
                         | "footnote-backref"

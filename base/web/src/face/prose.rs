@@ -22,7 +22,7 @@ pub(super) fn fit(html: &str, proxy: Option<&ImageProxy<'_>>) -> String {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => out.push_str(&levels.fit(tag)),
             "table" if tag.starts_with("</") => out.push_str("</table></div>"),
             "table" => out
-                .push_str(r#"<div class="table-wrap" tabindex="0" role="group" aria-label="Table"><table>"#),
+                .push_str(r#"<div class="table-wrap" tabindex="0" role="group" aria-label="Table"><table class="table">"#),
             "pre" if tag == "<pre>" => out.push_str(r#"<pre tabindex="0">"#),
             "input" => out.push_str(check_mark(tag)),
             "img" => image(&mut out, tag, links > 0, proxy),
