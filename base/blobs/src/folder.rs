@@ -126,11 +126,12 @@ pub(crate) enum Filled {
 fn place(root: &Path, sha256: Sha256, size_bytes: u64, filled: Filled) -> io::Result<Vec<PathBuf>> {
     let path = root.join(sha256.location());
     let folder = path.parent().unwrap_or(root).to_owned();
-    // A file gets its name only when it is whole and flushed, so one of the right length is the blob; its
-    // folder is flushed again, since who wrote it may still be waiting for that. Another length means that
-    // the disk lost something: it is replaced.
+    // The parent too: another writer may have made the folder a moment ago and not flushed it yet.
+    let folders = vec![folder.clone(), folder.parent().unwrap_or(root).to_owned()];
+    // A file gets its name only when it is whole and flushed, so one of the right length is the blob. Another
+    // length means that the disk lost something: it is replaced.
     if fs::metadata(&path).is_ok_and(|known| known.len() == size_bytes) {
-        return Ok(vec![folder]);
+        return Ok(folders);
     }
     let file = match filled {
         Filled::File(file) => file,
@@ -143,12 +144,9 @@ fn place(root: &Path, sha256: Sha256, size_bytes: u64, filled: Filled) -> io::Re
         }
     };
     file.as_file().sync_data()?;
-    let mut folders = vec![folder.clone()];
-    if !folder.is_dir() {
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => folders.extend(folder.parent().map(Path::to_owned)),
-        }
+    match fs::create_dir(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
     }
     file.persist(&path).map_err(|error| error.error)?;
     Ok(folders)
