@@ -54,6 +54,18 @@ impl Keys {
         Self(secrets.iter().filter_map(key).collect())
     }
 
+    /// 32 bytes that only this program can make from `parts`; other for each `purpose`. Random without any secret.
+    pub(crate) fn derive(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
+        let Some(key) = self.0.first() else { return kernel::random_bytes() };
+        let mut mac = key.mac.clone().chain_update(b"fondaco derives ");
+        for part in std::iter::once(&purpose).chain(parts) {
+            // The length keeps `ab`, `c` apart from `a`, `bc`.
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
     /// The token for `claims`; `None` without any secret.
     pub(crate) fn sign(&self, claims: &Claims) -> Option<Secret> {
         let key = self.0.first()?;

@@ -8,26 +8,34 @@
 //! * [`orgs`] answers who belongs to which organisation, within any transaction.
 
 mod account;
+mod act_for;
 mod actor;
+mod api;
 pub mod audit;
 mod cache;
 mod error;
 pub mod events;
 mod extract;
 mod jwt;
+mod mail_links;
+mod operate;
 pub mod orgs;
 mod password;
 mod permission;
+mod profile;
 mod register;
 mod resolve;
 mod role;
 mod scope;
 mod seen;
 pub mod sessions;
+mod setup;
 mod sign_in;
 mod sql;
 mod throttle;
 pub mod tokens;
+mod visit;
+mod web_login;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,16 +45,20 @@ use store::{Migrations, Store, Tx};
 
 pub use account::{Email, Name, OrgId, PublicAccount, User, UserId, user_named};
 pub use actor::{Actor, Caller, Membership, Via};
+pub use api::{openapi, routes};
 pub use error::IdentityError;
 pub use extract::Account;
 pub use password::Cost;
 pub use permission::{Action, Denied, Subject, can};
+pub use profile::{Profile, ProfileChange};
 pub use register::{NewAccount, Registered, Terms};
 pub use role::{NoSuchRole, Role, Roles};
 pub use scope::{Scope, Scopes};
 pub use sessions::SessionId;
 pub use sign_in::SignedIn;
 pub use tokens::TokenId;
+pub use visit::{Visit, done};
+pub use web_login::{Poll, WebLogin, WebLoginView};
 
 /// This room's tables.
 pub const MIGRATIONS: Migrations = store::migrations!("identity", "0001_identity.sql");
@@ -62,6 +74,8 @@ pub struct Settings {
     pub default_roles: Roles,
     /// How long a program stays signed in: `TOKEN_EXPIRY`.
     pub token_expiry: Duration,
+    /// How long the token of a command line lives that a person let in through the browser.
+    pub web_login_life: Duration,
     /// `JWT_SECRET`: the first signs, all verify, so that a new one can be put in front of an old one.
     pub jwt_secrets: Vec<Secret>,
     /// What one password hash costs.
@@ -76,6 +90,7 @@ impl Settings {
             registration_open: true,
             default_roles: Roles::of(&[Role::User, Role::Publisher]),
             token_expiry: Duration::from_secs(7 * 86_400),
+            web_login_life: Duration::from_secs(90 * 86_400),
             jwt_secrets: vec![jwt_secret],
             password_cost: Cost::default(),
         }

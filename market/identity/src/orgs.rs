@@ -9,6 +9,9 @@ mod grants;
 mod members;
 mod teams;
 
+pub(crate) use found::create_in as create_org_in;
+pub(crate) use teams::create_in as create_team_in;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -215,6 +218,15 @@ pub async fn exists(tx: &mut Tx, org: &str) -> Result<bool, store::StoreError> {
 pub async fn granted(tx: &mut Tx, user: &UserId, subject: &str) -> Result<Option<Grant>, store::StoreError> {
     let rows: Vec<(Grant,)> = tx.all(&sql::LIST_GRANTS_OF_USER, args![user, subject]).await?;
     Ok(rows.into_iter().map(|(grant,)| grant).max())
+}
+
+/// Everything that the teams of `user` were granted anything on, for lists of many things at once.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn granted_subjects(tx: &mut Tx, user: &UserId) -> Result<Vec<String>, store::StoreError> {
+    let rows: Vec<(String,)> = tx.all(&sql::LIST_SUBJECTS_OF_USER, args![user]).await?;
+    Ok(rows.into_iter().map(|(subject,)| subject).collect())
 }
 
 /// An organisation that the caller may do something with.

@@ -11,6 +11,7 @@ use crate::actor::{Caller, Via};
 use crate::audit::{self, Outcome};
 use crate::error::IdentityError;
 use crate::events::AccountRegistered;
+use crate::mail_links::{self, Purpose};
 use crate::permission::{Action, Subject};
 use crate::role::Roles;
 use crate::sign_in::as_account;
@@ -176,6 +177,9 @@ pub(crate) async fn insert(tx: &mut Tx, by: &Caller, new: &Checked) -> Result<Us
         tx.execute(&sql::INSERT_ROLE, args![user, role.name(), now]).await?;
     }
     let details = json!({"username": name, "roles": new.terms.roles});
+    if verified_at.is_none() {
+        mail_links::ask(tx, Purpose::Verify, &new.email.key, now).await?;
+    }
     audit::record(tx, by, "account.registered", user.as_str(), Outcome::Done, &details).await?;
     let event = AccountRegistered { user_id: user.clone(), username: name.to_owned() };
     events::append(tx, now, &event).await?;

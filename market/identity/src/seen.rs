@@ -100,17 +100,13 @@ impl Identity {
         self.store.write(delete).await
     }
 
-    /// Keeps the house clean for as long as the program runs: writes last uses each minute, deletes what ended each
-    /// hour. Spawn it once; dropping it is safe, but call [`Identity::write_last_used`] before the program ends.
+    /// Writes last uses each minute for as long as the program runs. Spawn it once; dropping it is safe, but call
+    /// [`Identity::write_last_used`] before the program ends.
     pub async fn keep(self) {
-        for minute in 1u64.. {
+        loop {
             tokio::time::sleep(Duration::from_secs(60)).await;
-            let mut done = self.write_last_used().await.map(|_| ());
-            if minute % 60 == 0 {
-                done = done.and(self.forget_what_ended(self.clock.now()).await.map(|_| ()));
-            }
-            if let Err(error) = done {
-                tracing::warn!(%error, "identity could not tidy up; it tries again in a minute");
+            if let Err(error) = self.write_last_used().await {
+                tracing::warn!(%error, "the last uses of some tokens could not be written");
             }
         }
     }

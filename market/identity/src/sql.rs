@@ -26,7 +26,26 @@ sql! {
     pub(crate) TOUCH_ACCOUNT = "update account set version = version + 1, updated_at = $2 where id = $1 \
         returning version";
 
+    pub(crate) FIND_NAME = "select name from account where id = $1";
+    pub(crate) FIND_USER = "select a.id, a.name, a.display_name, l.email, l.email_verified_at, a.disabled_at, \
+        a.version, a.created_at, a.updated_at from account a join login l on l.user_id = a.id where a.id = $1";
+    pub(crate) LIST_USERS = "select a.id, a.name, a.display_name, l.email, l.email_verified_at, a.disabled_at, \
+        a.version, a.created_at, a.updated_at from account a join login l on l.user_id = a.id \
+        where $1 = '' or replace(a.name, $1, '') <> a.name or replace(lower(a.display_name), $1, '') <> lower(a.display_name) \
+        or replace(l.email_key, $1, '') <> l.email_key order by a.created_at desc, a.id desc limit $2 offset $3";
+    pub(crate) COUNT_USERS = "select count(*) from account a join login l on l.user_id = a.id \
+        where $1 = '' or replace(a.name, $1, '') <> a.name or replace(lower(a.display_name), $1, '') <> lower(a.display_name) \
+        or replace(l.email_key, $1, '') <> l.email_key";
+    pub(crate) SET_DISPLAY_NAME = "update account set display_name = $2 where id = $1";
+    pub(crate) SET_EMAIL = "update login set email = $2, email_key = $3, email_verified_at = null where user_id = $1";
+    pub(crate) SET_VERIFIED = "update login set email_verified_at = $3 where user_id = $1 and email_key = $2";
+    pub(crate) SET_PASSWORD = "update login set password_hash = $2, password_changed_at = $3 where user_id = $1";
+    pub(crate) SET_DISABLED = "update account set disabled_at = $2 where id = $1";
+
     // Roles.
+    pub(crate) DELETE_ROLES = "delete from account_role where user_id = $1";
+    pub(crate) COUNT_OTHER_ADMINS = "select count(*) from account_role r join account a on a.id = r.user_id \
+        where r.role = 'admin' and a.disabled_at is null and r.user_id <> $1";
     pub(crate) LIST_ROLES = "select role from account_role where user_id = $1";
     pub(crate) INSERT_ROLE = "insert into account_role (user_id, role, granted_at) values ($1, $2, $3) \
         on conflict (user_id, role) do nothing";
@@ -55,6 +74,7 @@ sql! {
         order by last_seen_at desc, id limit 200";
     pub(crate) SET_SESSION_SEEN = "update login_session set last_seen_at = $2 where id = $1 and last_seen_at < $2";
     pub(crate) DELETE_SESSION = "delete from login_session where id = $1";
+    pub(crate) DELETE_OTHER_SESSIONS = "delete from login_session where user_id = $1 and id <> $2";
     pub(crate) DELETE_ENDED_SESSIONS = "delete from login_session \
         where expires_at <= $1 or last_seen_at + idle_micros <= $1";
 
@@ -116,11 +136,38 @@ sql! {
         order by subject limit 1000";
     pub(crate) LIST_GRANTS_OF_USER = "select g.permission from team_grant g \
         join team_member m on m.team_id = g.team_id where m.user_id = $1 and g.subject = $2";
+    pub(crate) LIST_SUBJECTS_OF_USER = "select distinct g.subject from team_grant g \
+        join team_member m on m.team_id = g.team_id where m.user_id = $1 limit 10000";
     pub(crate) SET_GRANT = "insert into team_grant (team_id, subject, permission) values ($1, $2, $3) \
         on conflict (team_id, subject) do update set permission = excluded.permission";
     pub(crate) DELETE_GRANT = "delete from team_grant where team_id = $1 and subject = $2";
 
     // Links by mail, and sign-ins of command lines.
+    pub(crate) LIST_ACCOUNTS_OF_EMAIL = "select a.id, a.name, l.email from login l join account a on a.id = l.user_id \
+        where l.email_key = $1 and a.disabled_at is null \
+        order by case when l.email_verified_at is null then 1 else 0 end, a.created_at, a.id limit $2";
+    pub(crate) LIST_UNVERIFIED = "select a.id, a.name, l.email from login l join account a on a.id = l.user_id \
+        where l.email_key = $1 and l.email_verified_at is null and a.disabled_at is null \
+        order by a.created_at desc, a.id limit $2";
+    pub(crate) INSERT_LINK = "insert into mail_link (secret_hash, user_id, purpose, email_key, created_at, expires_at) \
+        values ($1, $2, $3, $4, $5, $6)";
+    pub(crate) SPEND_LINK = "delete from mail_link where secret_hash = $1 and purpose = $2 and expires_at > $3 \
+        returning user_id, email_key";
+    pub(crate) DELETE_LINKS = "delete from mail_link where user_id = $1 and purpose = $2";
+    pub(crate) SET_SETUP_LINK = "insert into setup_link (one, secret_hash, expires_at) values (1, $1, $2) \
+        on conflict (one) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at";
+    pub(crate) FIND_SETUP_LINK = "select secret_hash, expires_at from setup_link";
+    pub(crate) DELETE_SETUP_LINK = "delete from setup_link";
+    pub(crate) INSERT_WEB_LOGIN = "insert into web_login (id_hash, poll_hash, code, client, user_agent, created_at, \
+        expires_at, state) values ($1, $2, $3, $4, $5, $6, $7, 'pending')";
+    pub(crate) FIND_WEB_LOGIN = "select code, client, user_agent, created_at from web_login \
+        where id_hash = $1 and state = 'pending' and expires_at > $2";
+    pub(crate) FIND_WEB_LOGIN_BY_POLL = "select state, user_id from web_login \
+        where poll_hash = $1 and expires_at > $2 for update";
+    pub(crate) DECIDE_WEB_LOGIN = "update web_login set user_id = $2, state = $3 \
+        where id_hash = $1 and state = 'pending' and expires_at > $4";
+    pub(crate) COLLECT_WEB_LOGIN = "update web_login set state = 'collected' \
+        where poll_hash = $1 and state = 'approved'";
     pub(crate) DELETE_ENDED_LINKS = "delete from mail_link where expires_at <= $1";
     pub(crate) DELETE_ENDED_WEB_LOGINS = "delete from web_login where expires_at <= $1";
 

@@ -39,7 +39,7 @@ const MAX_TOKENS: u64 = 200;
 const MAX_LIFE: Duration = Duration::from_secs(5 * 366 * 86_400);
 
 /// A token text made from 32 bytes that must be secret; the same bytes give the same token.
-fn text_from(seed: [u8; 32]) -> Secret {
+pub(crate) fn text_from(seed: [u8; 32]) -> Secret {
     let mut text = String::with_capacity(PREFIX.len() + BODY_LEN + CHECKSUM_LEN);
     text.push_str(PREFIX);
     // 248 is 4 · 62: bytes above it would make the first characters likelier than the others.

@@ -1,0 +1,216 @@
+//! The JSON API of this room: each handler takes the request apart, calls one use case, and answers.
+
+mod auth;
+mod operator;
+mod orgs;
+mod tokens;
+
+use axum::extract::FromRef;
+use kernel::{Page, Secret};
+use serde::{Deserialize, Serialize};
+use utoipa::OpenApi;
+use web::idempotency::{Key, Request};
+use web::{Access, Routes};
+
+use crate::Identity;
+
+/// The routes below `/api`.
+pub fn routes<S>() -> Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Identity: FromRef<S>,
+{
+    auth_routes().merge(org_routes()).merge(operator_routes())
+}
+
+fn auth_routes<S>() -> Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Identity: FromRef<S>,
+{
+    Routes::new()
+        .post("/api/auth/register", Access::Public, auth::register)
+        .post("/api/auth/login", Access::Public, auth::login)
+        .post("/api/auth/logout", Access::Account, auth::logout)
+        .get("/api/auth/session", Access::Account, auth::session)
+        .get("/api/auth/profile", Access::Account, auth::profile)
+        .patch("/api/auth/profile", Access::Account, auth::change_profile)
+        .post("/api/auth/password", Access::Account, auth::change_password)
+        .post("/api/auth/verification", Access::Account, auth::ask_for_verification)
+        .post("/api/auth/verify", Access::Public, auth::verify)
+        .post("/api/auth/forgot", Access::Public, auth::forgot)
+        .post("/api/auth/reset", Access::Public, auth::reset)
+        .get("/api/auth/sessions", Access::Account, tokens::list_sessions)
+        .delete("/api/auth/sessions/{id}", Access::Account, tokens::end_session)
+        .get("/api/auth/audit", Access::Account, tokens::own_audit)
+        .get("/api/tokens", Access::Account, tokens::list)
+        .post("/api/tokens", Access::Account, tokens::create)
+        .delete("/api/tokens/{id}", Access::Account, tokens::revoke)
+}
+
+fn org_routes<S>() -> Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Identity: FromRef<S>,
+{
+    Routes::new()
+        .get("/api/organisations", Access::Account, orgs::list)
+        .post("/api/organisations", Access::Account, orgs::create)
+        .get("/api/organisations/{org}", Access::Account, orgs::find)
+        .get("/api/organisations/{org}/members", Access::Account, orgs::members)
+        .put("/api/organisations/{org}/members/{username}", Access::Account, orgs::set_member)
+        .delete("/api/organisations/{org}/members/{username}", Access::Account, orgs::remove_member)
+        .get("/api/organisations/{org}/teams", Access::Account, orgs::teams)
+        .post("/api/organisations/{org}/teams", Access::Account, orgs::create_team)
+        .delete("/api/organisations/{org}/teams/{team}", Access::Account, orgs::delete_team)
+        .get("/api/organisations/{org}/teams/{team}/members", Access::Account, orgs::team_members)
+        .put(
+            "/api/organisations/{org}/teams/{team}/members/{username}",
+            Access::Account,
+            orgs::add_team_member,
+        )
+        .delete(
+            "/api/organisations/{org}/teams/{team}/members/{username}",
+            Access::Account,
+            orgs::remove_team_member,
+        )
+}
+
+fn operator_routes<S>() -> Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Identity: FromRef<S>,
+{
+    Routes::new()
+        .get("/api/operator/users", Access::Operator, operator::list)
+        .post("/api/operator/users", Access::Operator, operator::create)
+        .get("/api/operator/users/{id}", Access::Operator, operator::find)
+        .patch("/api/operator/users/{id}", Access::Operator, operator::change)
+        .delete("/api/operator/users/{id}/tokens/{token}", Access::Operator, operator::revoke_token)
+        .delete("/api/operator/users/{id}/sessions/{session}", Access::Operator, operator::end_session)
+        .get("/api/operator/audit", Access::Operator, operator::audit)
+}
+
+/// What this room adds to the description of the API.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Described::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    auth::register,
+    auth::login,
+    auth::logout,
+    auth::session,
+    auth::profile,
+    auth::change_profile,
+    auth::change_password,
+    auth::ask_for_verification,
+    auth::verify,
+    auth::forgot,
+    auth::reset,
+    tokens::list_sessions,
+    tokens::end_session,
+    tokens::own_audit,
+    tokens::list,
+    tokens::create,
+    tokens::revoke,
+    orgs::list,
+    orgs::create,
+    orgs::find,
+    orgs::members,
+    orgs::set_member,
+    orgs::remove_member,
+    orgs::teams,
+    orgs::create_team,
+    orgs::delete_team,
+    orgs::team_members,
+    orgs::add_team_member,
+    orgs::remove_team_member,
+    operator::list,
+    operator::create,
+    operator::find,
+    operator::change,
+    operator::revoke_token,
+    operator::end_session,
+    operator::audit
+))]
+struct Described;
+
+/// The answer of what has nothing to tell.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Done {
+    /// Always true.
+    ok: bool,
+}
+
+const DONE: web::Json<Done> = web::Json(Done { ok: true });
+
+/// One page of a list.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Listed<T> {
+    /// The items of this page.
+    items: Vec<T>,
+    /// How many there are on all pages.
+    total: u64,
+}
+
+impl<T> Listed<T> {
+    /// A list that is one page.
+    fn whole<U: Into<T>>(items: Vec<U>) -> Self {
+        Self { total: items.len() as u64, items: items.into_iter().map(Into::into).collect() }
+    }
+
+    fn page<U: Into<T>>(page: Page<U>) -> Self {
+        let page = page.map(Into::into);
+        Self { items: page.items, total: page.total }
+    }
+}
+
+/// `limit` and `offset`, as the public contract has them.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+struct Part {
+    /// How many items at the most: 1 to 100.
+    limit: u32,
+    /// How many to pass over: at most 10,000.
+    offset: u32,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        let paging = kernel::Paging::default();
+        Self { limit: paging.limit, offset: paging.offset }
+    }
+}
+
+impl Part {
+    fn checked(&self) -> Result<kernel::Paging, kernel::Problem> {
+        kernel::Paging { limit: self.limit, offset: self.offset }.checked()
+    }
+}
+
+/// A request whose answer has a secret in it. Stored under its `Idempotency-Key` is neither the secret nor a plain
+/// hash of what was typed: both come from a keyed hash, so that a repeated request finds the same token again.
+struct SecretRequest {
+    request: Request,
+    seed: [u8; 32],
+}
+
+impl SecretRequest {
+    fn new(identity: &Identity, key: Key, scope: &str, body: &[&str]) -> Self {
+        let parts = [&[scope, key.0.as_deref().unwrap_or_default()], body].concat();
+        let fingerprint = hex::encode(identity.keys.derive("idempotency", &parts));
+        let seed = match key.0 {
+            Some(_) => identity.keys.derive("token", &parts),
+            None => kernel::random_bytes(),
+        };
+        Self { request: Request::new(key, scope, &fingerprint), seed }
+    }
+}
+
+/// A secret as it comes in a body.
+fn secret(text: &str) -> Secret {
+    Secret::new(text)
+}

@@ -1,0 +1,168 @@
+//! What operators do.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+use web::{Failure, Json, Path, Query};
+
+use super::auth::ProfileView;
+use super::tokens::id;
+use super::{DONE, Done, Listed, Part, secret};
+use crate::account::UserId;
+use crate::audit::{Entry, Filter};
+use crate::error::IdentityError;
+use crate::register::{NewAccount, Terms};
+use crate::role::{Role, Roles};
+use crate::sessions::SessionId;
+use crate::tokens::TokenId;
+use crate::{Account, Identity};
+
+#[derive(Deserialize, utoipa::IntoParams)]
+pub(super) struct Search {
+    /// Part of a name, a display name or an address.
+    #[serde(default)]
+    q: String,
+}
+
+#[utoipa::path(get, path = "/api/operator/users", tag = "operator", params(Search, Part),
+    responses((status = 200, description = "The users, newest first.", body = Listed<ProfileView>),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator.")))]
+pub(super) async fn list(
+    State(identity): State<Identity>,
+    account: Account,
+    Query(search): Query<Search>,
+    Query(part): Query<Part>,
+) -> Result<Json<Listed<ProfileView>>, Failure> {
+    let page = identity.users(&account.caller, &search.q, part.checked()?).await?;
+    Ok(Json(Listed::page(page)))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewUser {
+    username: String,
+    email: String,
+    #[schema(format = Password)]
+    password: String,
+    #[serde(default)]
+    display_name: String,
+    /// Absent for those of a registration.
+    roles: Option<Vec<String>>,
+}
+
+#[utoipa::path(post, path = "/api/operator/users", tag = "operator", request_body = NewUser,
+    responses((status = 201, description = "The user.", body = ProfileView),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
+        (status = 409, description = "The name is taken."), (status = 422, description = "Some fields are wrong.")))]
+pub(super) async fn create(
+    State(identity): State<Identity>,
+    account: Account,
+    Json(body): Json<NewUser>,
+) -> Result<impl IntoResponse, Failure> {
+    let roles = match &body.roles {
+        Some(words) => read_roles(words)?,
+        None => identity.settings().default_roles,
+    };
+    let new = NewAccount {
+        username: body.username,
+        email: body.email,
+        password: secret(&body.password),
+        display_name: body.display_name,
+    };
+    let terms = Terms { roles, verified: false, easy_password: false };
+    let user = identity.create_user(&account.caller, new, terms).await?;
+    let view: ProfileView = identity.user(&account.caller, user).await?.into();
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+fn read_roles(words: &[String]) -> Result<Roles, IdentityError> {
+    let roles: Result<Roles, _> = words.iter().map(|word| word.parse::<Role>()).collect();
+    roles.map_err(|error| IdentityError::field("/roles", error.to_string()))
+}
+
+#[utoipa::path(get, path = "/api/operator/users/{id}", tag = "operator",
+    params(("id" = String, Path, description = "The user's id")),
+    responses((status = 200, description = "The user.", body = ProfileView),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
+        (status = 404, description = "No such user.")))]
+pub(super) async fn find(
+    State(identity): State<Identity>,
+    account: Account,
+    Path(user): Path<String>,
+) -> Result<Json<ProfileView>, Failure> {
+    Ok(Json(identity.user(&account.caller, id::<UserId>(&user, "account")?).await?.into()))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UserPatch {
+    /// The roles it has afterwards; absent to leave them.
+    roles: Option<Vec<String>>,
+    /// Whether it may do nothing; absent to leave it.
+    disabled: Option<bool>,
+}
+
+#[utoipa::path(patch, path = "/api/operator/users/{id}", tag = "operator", request_body = UserPatch,
+    params(("id" = String, Path, description = "The user's id")),
+    responses((status = 200, description = "The user as it is now.", body = ProfileView),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
+        (status = 404, description = "No such user."), (status = 409, description = "The last admin.")))]
+pub(super) async fn change(
+    State(identity): State<Identity>,
+    account: Account,
+    Path(user): Path<String>,
+    Json(body): Json<UserPatch>,
+) -> Result<Json<ProfileView>, Failure> {
+    let user: UserId = id(&user, "account")?;
+    if let Some(words) = &body.roles {
+        identity.set_roles(&account.caller, user.clone(), read_roles(words)?).await?;
+    }
+    if let Some(disabled) = body.disabled {
+        identity.set_disabled(&account.caller, user.clone(), disabled).await?;
+    }
+    Ok(Json(identity.user(&account.caller, user).await?.into()))
+}
+
+#[utoipa::path(delete, path = "/api/operator/users/{id}/tokens/{token}", tag = "operator",
+    params(("id" = String, Path, description = "The user's id"), ("token" = String, Path, description = "The token's id")),
+    responses((status = 200, description = "It no longer works.", body = Done),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
+        (status = 404, description = "No such token.")))]
+pub(super) async fn revoke_token(
+    State(identity): State<Identity>,
+    account: Account,
+    Path((user, token)): Path<(String, String)>,
+) -> Result<Json<Done>, Failure> {
+    identity.user(&account.caller, id(&user, "account")?).await?;
+    identity.revoke_token(&account.caller, id::<TokenId>(&token, "token")?).await?;
+    Ok(DONE)
+}
+
+#[utoipa::path(delete, path = "/api/operator/users/{id}/sessions/{session}", tag = "operator",
+    params(("id" = String, Path, description = "The user's id"), ("session" = String, Path, description = "The session's id")),
+    responses((status = 200, description = "It has ended.", body = Done),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
+        (status = 404, description = "No such session.")))]
+pub(super) async fn end_session(
+    State(identity): State<Identity>,
+    account: Account,
+    Path((user, session)): Path<(String, String)>,
+) -> Result<Json<Done>, Failure> {
+    identity.user(&account.caller, id(&user, "account")?).await?;
+    identity.end_session(&account.caller, id::<SessionId>(&session, "session")?).await?;
+    Ok(DONE)
+}
+
+#[utoipa::path(get, path = "/api/operator/audit", tag = "audit", params(Filter, Part),
+    responses((status = 200, description = "The trail, newest first.", body = Listed<Entry>),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator.")))]
+pub(super) async fn audit(
+    State(identity): State<Identity>,
+    account: Account,
+    Query(filter): Query<Filter>,
+    Query(part): Query<Part>,
+) -> Result<Json<Listed<Entry>>, Failure> {
+    let page = identity.audit(&account.caller, filter, part.checked()?).await?;
+    Ok(Json(Listed::page(page)))
+}
