@@ -1,0 +1,137 @@
+//! The rooms of the market on one database: what the server serves and what the commands of the operator use.
+
+use anyhow::Context;
+use blobs::Blobs;
+use events::Log;
+use identity::Identity;
+use kernel::Clock;
+use mail::{MailConfig, Mailer, SmtpConfig, SmtpTls};
+use registry::Registry;
+use store::{Migrations, Store};
+
+use crate::config::{self, Config, Registration};
+use crate::data::DataDir;
+
+/// Every room's tables, in the order in which they may refer to each other.
+pub const MIGRATIONS: &[Migrations] = &[
+    web::MIGRATIONS,
+    jobs::MIGRATIONS,
+    blobs::MIGRATIONS,
+    events::MIGRATIONS,
+    identity::MIGRATIONS,
+    registry::MIGRATIONS,
+    crate::demo::MIGRATIONS,
+];
+
+/// The rooms. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms {
+    /// The database.
+    pub store: Store,
+    /// Where `now` comes from.
+    pub clock: Clock,
+    /// Files.
+    pub blobs: Blobs,
+    /// Messages.
+    pub mailer: Mailer,
+    /// What happened.
+    pub log: Log,
+    /// Accounts.
+    pub identity: Identity,
+    /// Packages.
+    pub registry: Registry,
+}
+
+/// Where people and package clients reach this instance.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The web interface.
+    pub web: String,
+    /// The registry listener.
+    pub registry: String,
+}
+
+impl Addresses {
+    /// The configured addresses; where there are none, those of the ports on this machine.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let local = |port| format!("http://{}", config.address(port));
+        let or = |url: &Option<String>, port| url.clone().unwrap_or_else(|| local(port));
+        Self {
+            web: or(&config.server.public_url, config.server.web_port),
+            registry: or(&config.registry.public_url, config.server.registry_port),
+        }
+    }
+}
+
+impl Rooms {
+    /// Opens the database and the rooms on it. Tables are made and brought up to date first.
+    ///
+    /// # Errors
+    /// When the database or the file storage cannot be opened, or the database was written by a newer program.
+    pub async fn open(config: &Config, data: &DataDir, addresses: &Addresses) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let store = Store::open(&config.store()).await?;
+        for file in store.migrate(MIGRATIONS, clock.now()).await? {
+            tracing::info!(file, "migrated");
+        }
+        let blobs = Blobs::open(config.blobs()).await.context("the file storage cannot be opened")?;
+        let mailer = Mailer::new(&mail_config(config)).context("mail cannot be set up")?;
+        let identity =
+            Identity::new(store.clone(), clock.clone(), identity_settings(config, data, addresses)?);
+        let log = Log::new(store.clone());
+        let registry =
+            Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config));
+        Ok(Self { store, clock, blobs, mailer, log, identity, registry })
+    }
+}
+
+fn identity_settings(
+    config: &Config,
+    data: &DataDir,
+    addresses: &Addresses,
+) -> anyhow::Result<identity::Settings> {
+    let secret = match &config.auth.jwt_secret {
+        Some(secret) => secret.clone(),
+        None => data.secrets()?.jwt_secret,
+    };
+    let mut settings = identity::Settings::new(&addresses.web, secret);
+    settings.token_expiry = config.auth.token_expiry;
+    settings.registration_open = config.auth.registration == Registration::Open;
+    Ok(settings)
+}
+
+/// Where there is no mail server, messages become files that the operator can read.
+fn mail_config(config: &Config) -> MailConfig {
+    let mail = &config.mail;
+    let Some(host) = &mail.smtp_host else {
+        return MailConfig::Folder { folder: config.in_data_dir("mail"), from: mail.from.clone() };
+    };
+    MailConfig::Smtp(SmtpConfig {
+        host: host.clone(),
+        port: mail.smtp_port,
+        tls: match mail.smtp_tls {
+            config::SmtpTls::Auto => SmtpTls::Auto,
+            config::SmtpTls::Implicit => SmtpTls::Implicit,
+            config::SmtpTls::Starttls => SmtpTls::StartTls,
+            config::SmtpTls::Plain => SmtpTls::Plain,
+        },
+        user: mail.smtp_user.clone(),
+        password: mail.smtp_password.clone(),
+        authority_file: mail.smtp_authority_file.clone(),
+        from: mail.from.clone(),
+        timeout: SmtpConfig::TIMEOUT,
+    })
+}
+
+/// The registry answers each client with the host that it asked, unless an address is configured.
+fn registry_settings(config: &Config) -> registry::Settings {
+    let settings = &config.registry;
+    registry::Settings {
+        public_url: settings.public_url.clone(),
+        cdn_url: settings.cdn_url.clone(),
+        unpublish_window: settings.unpublish_window,
+        max_publish_bytes: settings.max_upload,
+        ..registry::Settings::default()
+    }
+}

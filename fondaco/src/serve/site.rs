@@ -1,0 +1,41 @@
+//! What is the same on all pages of this instance: its name and its navigation.
+
+use web::face::{Audience, Place, Site};
+
+use crate::config::{Config, Registration};
+
+const ADMINS: Audience = Audience::Roles(&["admin"]);
+
+/// The site of this configuration.
+pub(super) fn site(config: &Config, demo: bool) -> Site {
+    let mut site = Site::new(&config.branding.name);
+    site.demo = demo;
+    site.search_hint = "Search packages".to_owned();
+    if config.auth.registration != Registration::Open {
+        site.sign_up = None;
+    }
+    site.with_public(Place::new("packages", "Packages", "/packages", "package").with_shortcut('p'))
+        .with_public(Place::new("api", "API", "/docs/api", "code"))
+        .with_console("Account", own("account", "Profile", "/account", "user").in_menu().with_shortcut('a'))
+        .with_console("Account", own("tokens", "API tokens", "/account/tokens", "key-round").in_menu())
+        .with_console("Account", own("sessions", "Sessions", "/account/sessions", "laptop"))
+        .with_console(
+            "Account",
+            own("organisations", "Organisations", "/account/organisations", "users").in_menu(),
+        )
+        .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
+        .with_console(
+            "Operate",
+            Place::new("users", "Users", "/operator/users", "users").for_audience(ADMINS),
+        )
+        .with_console(
+            "Operate",
+            Place::new("audit", "Audit trail", "/operator/audit", "scroll-text").for_audience(ADMINS),
+        )
+        .with_foot(Place::new("foot-api", "API", "/docs/api", "code"))
+        .with_foot(Place::new("foot-openapi", "OpenAPI", "/openapi.json", "code"))
+}
+
+fn own(key: &'static str, label: &'static str, href: &'static str, icon: &'static str) -> Place {
+    Place::new(key, label, href, icon).for_audience(Audience::SignedIn)
+}
