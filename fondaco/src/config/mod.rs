@@ -171,6 +171,8 @@ pub struct Mail {
     pub smtp_password: Option<Secret>,
     /// How the connection is encrypted.
     pub smtp_tls: SmtpTls,
+    /// A PEM file with the certificate authority of the server, if it is none that the world knows.
+    pub smtp_authority_file: Option<PathBuf>,
     /// The sender of every mail.
     pub from: String,
 }
@@ -186,7 +188,7 @@ pub enum SmtpTls {
     /// After a plain greeting.
     Starttls,
     /// Not at all.
-    Off,
+    Plain,
 }
 
 /// The package registries.

@@ -79,7 +79,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// The shortest exact text that [`parse_size`] reads back.
 #[must_use]
 pub fn format_size(bytes: u64) -> String {
-    let exact = SIZES.iter().find(|(_, unit)| bytes >= *unit && bytes % unit == 0);
+    let exact = SIZES.iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
     exact.map_or_else(|| "0B".to_owned(), |(name, unit)| format!("{}{name}", bytes / unit))
 }
 
@@ -88,7 +88,7 @@ pub fn format_size(bytes: u64) -> String {
 pub fn round_size(bytes: u64) -> String {
     let (name, unit) = *SIZES.iter().find(|(_, unit)| bytes >= *unit).unwrap_or(&("B", 1));
     let tenths = (bytes.saturating_mul(10).saturating_add(unit / 2)) / unit;
-    if unit == 1 || tenths % 10 == 0 {
+    if unit == 1 || tenths.is_multiple_of(10) {
         format!("{} {name}", tenths / 10)
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)

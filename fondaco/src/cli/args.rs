@@ -1,0 +1,481 @@
+//! The tree of commands. Each doc comment is what `--help` says.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  fondaco serve --demo                  start everything with demo data
+  fondaco login --server https://…      sign in
+  fondaco publish ./my-package          publish an npm package
+  fondaco search http                   find packages
+  fondaco admin user list               manage users on the server's machine
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or cancelled, 4 sign in first, 5 not found, 6 conflict,
+  7 payment needed, 8 refused by policy, 75 try again later.";
+
+/// One marketplace for software: packages, and what comes next.
+#[derive(Debug, Parser)]
+#[command(name = "fondaco", version, after_help = EXAMPLES, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but data and errors.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice for every request.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Whether to use colours.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// The same as --color never.
+    #[arg(long, global = true, overrides_with = "color")]
+    pub(crate) no_color: bool,
+    /// The server to talk to; else FONDACO_SERVER, FONDACO_URL, or the one signed in to.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Which stored sign-in to use.
+    #[arg(long, global = true, value_name = "NAME", env = "FONDACO_PROFILE", default_value = "default")]
+    pub(crate) profile: String,
+    /// Answer every question with yes.
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// Never ask; fail where an answer is missing.
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+    /// How long to wait for an answer of the server.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = crate::config::parse_duration)]
+    pub(crate) timeout: std::time::Duration,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set; or where CLICOLOR_FORCE is.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sign in to a server.
+    #[command(
+        after_help = "Examples:\n  fondaco login --server https://market.example.com\n  fondaco login --username ada --password-stdin < password.txt\n  printenv TOKEN | fondaco login --with-token"
+    )]
+    Login(Login),
+    /// Sign out and forget the token.
+    Logout,
+    /// Show who is signed in, and where.
+    Whoami,
+    /// Find packages.
+    #[command(after_help = "Examples:\n  fondaco search http\n  fondaco search http --limit 50 --json")]
+    Search(Search),
+    /// Show a package, or one release of it.
+    #[command(after_help = "Examples:\n  fondaco info @elide/http\n  fondaco info @elide/http@2.0.0 --json")]
+    Info(Info),
+    /// Publish an npm package: a folder, or a file made by `npm pack`.
+    #[command(
+        after_help = "Examples:\n  fondaco publish\n  fondaco publish ./my-package --dry-run\n  fondaco publish my-package-1.0.0.tgz --tag next --access private"
+    )]
+    Publish(Publish),
+    /// Manage API tokens of your account.
+    #[command(subcommand)]
+    Token(Token),
+    /// Show or write the settings of a package client.
+    #[command(subcommand)]
+    Config(ClientConfig),
+    /// Start the server.
+    #[command(
+        after_help = "Examples:\n  fondaco serve\n  fondaco serve --demo --data-dir /tmp/try\n  fondaco serve --listen 0.0.0.0 --role registry,web"
+    )]
+    Serve(Serve),
+    /// Fill an empty database with demo data.
+    Demo(Place),
+    /// Show all settings, where each comes from, and what is wrong with them.
+    Check(Place),
+    /// Bring the database to this version's schema.
+    Migrate(Migrate),
+    /// Make, check and read back backups of everything.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Manage accounts on the server's machine, without signing in.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Look for what would keep the server from working well.
+    #[command(after_help = "Examples:\n  fondaco doctor\n  fondaco doctor --fix --data-dir /var/lib/fondaco")]
+    Doctor(Doctor),
+    /// Print the completion script of a shell.
+    #[command(after_help = "Examples:\n  fondaco completion bash > /etc/bash_completion.d/fondaco")]
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the version.
+    Version,
+    /// List every command and flag, for programs with --json.
+    Commands,
+}
+
+/// How to sign in.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Sign in with this name and a password instead of the browser.
+    #[arg(long, value_name = "NAME", conflicts_with = "with_token")]
+    pub(crate) username: Option<String>,
+    /// Read the password from standard input.
+    #[arg(long, requires = "username")]
+    pub(crate) password_stdin: bool,
+    /// Read an API token from standard input.
+    #[arg(long)]
+    pub(crate) with_token: bool,
+}
+
+/// What to look for.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Words of the name, description or keywords.
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
+    /// How many to show.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// How many to pass over.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) offset: u32,
+}
+
+/// Which package.
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// NAME or NAME@VERSION.
+    pub(crate) name: String,
+}
+
+/// What to publish.
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// A folder with a package.json, or a .tgz file. Folders are packed by npm itself.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Show what would be published and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The dist-tag that this release gets.
+    #[arg(long, default_value = "latest")]
+    pub(crate) tag: String,
+    /// Who may read a package that is published for the first time.
+    #[arg(long, value_enum)]
+    pub(crate) access: Option<Access>,
+}
+
+/// Who may read a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Access {
+    /// Everybody.
+    Public,
+    /// Its maintainers and whom they let in.
+    Private,
+}
+
+/// API tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token; it is printed once, alone on standard output.
+    #[command(after_help = "Examples:\n  fondaco token create --name ci --scopes publish --expires 90d")]
+    Create(NewToken),
+    /// List your tokens.
+    #[command(visible_alias = "ls")]
+    List,
+    /// Make a token useless from now on.
+    Revoke {
+        /// The token's id, as `fondaco token list` shows it.
+        id: String,
+    },
+}
+
+/// A token to make.
+#[derive(Debug, Args)]
+pub(crate) struct NewToken {
+    /// What it is for.
+    #[arg(long, default_value = "command line")]
+    pub(crate) name: String,
+    /// What it may do: read, publish, account, admin, and packages:@scope/* to restrict it. Where absent all of
+    /// them; a token of one's own then lacks admin.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) scopes: Vec<String>,
+    /// How long it is valid.
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::parse_duration)]
+    pub(crate) expires: Option<std::time::Duration>,
+}
+
+/// Settings of package clients.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientConfig {
+    /// The lines that point npm, pnpm, yarn and bun at this server.
+    #[command(after_help = "Examples:\n  fondaco config npm\n  fondaco config npm --scope @acme --write")]
+    Npm(NpmConfig),
+}
+
+/// Lines of an .npmrc.
+#[derive(Debug, Args)]
+pub(crate) struct NpmConfig {
+    /// Only for packages of this scope.
+    #[arg(long, value_name = "@SCOPE")]
+    pub(crate) scope: Option<String>,
+    /// Write them into this file, .npmrc where no name is given; other lines of it stay.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = ".npmrc")]
+    pub(crate) write: Option<PathBuf>,
+    /// Put the stored token in, instead of a reference to the variable FONDACO_TOKEN.
+    #[arg(long)]
+    pub(crate) with_token: bool,
+}
+
+/// Which server's data a command works on.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Place {
+    /// The settings file; ./fondaco.toml where absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// What this process does: api, registry, web, orchestrator, worker.
+    #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
+    pub(crate) roles: Vec<String>,
+    /// Fill an empty database with demo data first.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Whether the requests of one address are limited.
+    #[arg(long, value_name = "on|off")]
+    pub(crate) rate_limits: Option<String>,
+}
+
+/// How to migrate.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Show what would be applied and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Backups.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Copy the database and all files into a new folder, while the server runs.
+    #[command(after_help = "Examples:\n  fondaco backup create /backups/monday")]
+    Create {
+        /// Which data.
+        #[command(flatten)]
+        place: Place,
+        /// The folder to make.
+        to: PathBuf,
+    },
+    /// Read a whole backup and compare it with its sums.
+    Verify {
+        /// The backup.
+        from: PathBuf,
+    },
+    /// Read a backup into an empty database, of the same or the other kind.
+    #[command(
+        after_help = "Examples:\n  fondaco backup restore /backups/monday --data-dir /var/lib/fondaco\n  DATABASE_URL=postgres://… fondaco backup restore /backups/monday"
+    )]
+    Restore {
+        /// Where to.
+        #[command(flatten)]
+        place: Place,
+        /// The backup.
+        from: PathBuf,
+    },
+}
+
+/// Work of the operator on the server's machine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Users.
+    #[command(subcommand)]
+    User(AdminUser),
+    /// API tokens of any user.
+    #[command(subcommand)]
+    Token(AdminToken),
+    /// Who did what.
+    Audit(AdminAudit),
+}
+
+/// Users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminUser {
+    /// Make a user.
+    #[command(
+        after_help = "Examples:\n  fondaco admin user create --username ada --email ada@example.com --password-stdin --role admin < password.txt"
+    )]
+    Create(AdminUserCreate),
+    /// List users.
+    #[command(visible_alias = "ls")]
+    List(AdminUserList),
+    /// Keep a user from signing in; sessions and tokens stop working.
+    Disable(AdminUserName),
+    /// Let a disabled user in again.
+    Enable(AdminUserName),
+    /// Replace the roles of a user.
+    SetRoles {
+        /// Which user.
+        #[command(flatten)]
+        user: AdminUserName,
+        /// The roles from now on: user, publisher, admin, cloud-user, cloud-provider, cloud-operator.
+        #[arg(long = "role", value_name = "ROLE", value_delimiter = ',', required = true)]
+        roles: Vec<String>,
+    },
+    /// Set another password.
+    ResetPassword {
+        /// Which user.
+        #[command(flatten)]
+        user: AdminUserName,
+        /// Read the password from standard input; without this one is made and printed.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+/// A user to make.
+#[derive(Debug, Args)]
+pub(crate) struct AdminUserCreate {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The name to sign in with.
+    #[arg(long)]
+    pub(crate) username: String,
+    /// The e-mail address.
+    #[arg(long)]
+    pub(crate) email: String,
+    /// Read the password from standard input; without this one is made and printed.
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// A role; user and publisher where absent.
+    #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
+    pub(crate) roles: Vec<String>,
+}
+
+/// Which users to list.
+#[derive(Debug, Args)]
+pub(crate) struct AdminUserList {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Part of a name or address.
+    #[arg(long)]
+    pub(crate) search: Option<String>,
+    /// How many to show.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// How many to pass over.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) offset: u32,
+}
+
+/// One user.
+#[derive(Debug, Args)]
+pub(crate) struct AdminUserName {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The user's name.
+    #[arg(id = "user", long, visible_alias = "username", value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Tokens of any user.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminToken {
+    /// Make a token; it is printed once, alone on standard output.
+    Create {
+        /// Whose.
+        #[command(flatten)]
+        user: AdminUserName,
+        /// The token.
+        #[command(flatten)]
+        token: NewToken,
+    },
+    /// List the tokens of a user.
+    #[command(visible_alias = "ls")]
+    List(AdminUserName),
+    /// Make a token useless from now on.
+    Revoke {
+        /// Which data.
+        #[command(flatten)]
+        place: Place,
+        /// The token's id.
+        id: String,
+    },
+}
+
+/// Which part of the trail.
+#[derive(Debug, Args)]
+pub(crate) struct AdminAudit {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only by this user.
+    #[arg(long)]
+    pub(crate) actor: Option<String>,
+    /// Only this action, or actions that start so: token, token.created.
+    #[arg(long)]
+    pub(crate) action: Option<String>,
+    /// Only to this thing.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// Only since this time (RFC 3339) or this long ago (7d).
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// How many to show.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// How many to pass over.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) offset: u32,
+}
+
+/// How to look.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Mend what can be mended safely.
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
