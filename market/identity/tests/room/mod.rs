@@ -83,3 +83,62 @@ pub fn account(name: &str) -> NewAccount {
         display_name: String::new(),
     }
 }
+
+/// A request to the JSON API and its answer: status, headers, JSON body.
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: serde_json::Value,
+}
+
+impl Room {
+    /// Calls the API as a client would, with the middleware around it.
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<serde_json::Value>,
+    ) -> Answer {
+        use http_body_util::BodyExt;
+        use tower::ServiceExt;
+        let router = identity::routes().with_state::<()>(self.identity.clone()).into_router();
+        let router = web::Stack::new(web::Surface::Api, self.clock.clone()).around(router);
+        let mut request = http::Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(axum::body::Body::from(body.to_string())),
+            None => request.body(axum::body::Body::empty()),
+        };
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Registers `name` over the API and answers the token.
+    pub async fn register(&self, name: &str) -> String {
+        let body = serde_json::json!({
+            "username": name, "email": format!("{name}@example.com"), "password": PASSWORD
+        });
+        let answer = self.call("POST", "/api/auth/register", None, &[], Some(body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// An operator's token.
+    pub async fn admin_token(&self, name: &str) -> String {
+        self.admin(name).await;
+        let signed_in = self.identity.sign_in(&self.stranger(), name, &Secret::new(PASSWORD)).await.unwrap();
+        signed_in.token.secret.expose().to_owned()
+    }
+}
