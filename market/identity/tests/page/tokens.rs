@@ -50,7 +50,7 @@ async fn every_wrong_field_of_a_token_is_told_at_once() {
         assert_eq!(browser.value("networks"), "everywhere");
         browser.post("/account/tokens/new", "name=x&scopes=read&packages=a%22b&expires=7").await;
         assert!(!browser.text("#f-packages-error").is_empty());
-        browser.open("/account/tokens").await.says("No tokens yet");
+        browser.open("/account/tokens").await.says("1 token.").says("registration");
     })
     .await;
 }
