@@ -126,6 +126,7 @@ impl Market {
     pub fn admin(&self, args: &[&str], input: &str) -> String {
         let mut child = self
             .program()
+            .envs(self.settings.iter().cloned())
             .arg("admin")
             .args(args)
             .arg("--data-dir")
