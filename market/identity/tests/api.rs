@@ -7,13 +7,7 @@ use std::sync::Arc;
 
 use room::{Answer, PASSWORD, Room, migrations};
 use serde_json::{Value, json};
-use store::{StoreError, Tx, sql};
 use web::Access;
-
-sql! {
-    FIND_STORED_ANSWERS = "select cast(body as text) from idempotency",
-        postgres "select convert_from(body, 'UTF8') from idempotency";
-}
 
 async fn both(test: impl AsyncFn(Room)) {
     store::testing::both(&migrations(), async |store| test(Room::on(store)).await).await;
@@ -164,7 +158,7 @@ async fn throttling_says_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_request_gets_the_same_token_and_no_secret_is_stored() {
+async fn a_repeated_request_gets_the_same_token() {
     both(async |room| {
         let body = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
         let key = [("idempotency-key", "first-try")];
@@ -182,19 +176,41 @@ async fn a_repeated_request_gets_the_same_token_and_no_secret_is_stored() {
         let first = room.call("POST", "/api/tokens", Some(token), &key, Some(made.clone())).await;
         let again = room.call("POST", "/api/tokens", Some(token), &key, Some(made)).await;
         assert_eq!((first.status, &first.body), (201, &again.body));
-        let read = async |tx: &mut Tx| tx.all::<(String,)>(&FIND_STORED_ANSWERS, &[]).await;
-        let stored: Result<Vec<(String,)>, StoreError> = room.store.read(read).await;
-        let stored = stored.unwrap();
-        assert_eq!(stored.len(), 2);
-        for (text,) in &stored {
-            assert!(!text.contains(token) && !text.contains(first.body["token"].as_str().unwrap()), "{text}");
-        }
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mailed_link_works_once_and_its_secret_is_not_stored() {
+async fn no_secret_stands_in_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room::on(store::testing::sqlite(folder.path(), &migrations()).await);
+    let body = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
+    let key = [("idempotency-key", "first-try")];
+    let made = room.call("POST", "/api/auth/register", None, &key, Some(body)).await;
+    let login = json!({"username": "ada", "password": PASSWORD});
+    let signed_in = room.call("POST", "/api/auth/login", None, &[], Some(login)).await;
+    let password = kernel::Secret::new(PASSWORD);
+    let session = room.identity.sign_in_browser(&room.stranger(), "ada", &password).await.unwrap();
+    let web_login = room.identity.start_web_login(&room.stranger()).await.unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let bytes: Vec<u8> = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let stands = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(stands("ada@example.com"), "the files are those that were written");
+    let secrets = [
+        PASSWORD,
+        made.body["token"].as_str().unwrap(),
+        signed_in.body["token"].as_str().unwrap(),
+        signed_in.body["jwt"].as_str().unwrap(),
+        session.cookie.expose(),
+        web_login.poll.expose(),
+    ];
+    for secret in secrets {
+        assert!(!stands(secret), "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailed_link_works_once() {
     both(async |room| {
         let folder = tempfile::tempdir().unwrap();
         let from = "Fondaco <no-reply@example.com>".to_owned();
