@@ -35,9 +35,14 @@ create table release (
     abbreviated text not null,
     dist text not null,
     head text not null,
+    -- One line about it, and its keywords separated by spaces: for lists and searches.
+    description text not null,
+    keywords text not null,
     published_by text not null,
     published_at integer not null,
     deprecated text check (deprecated <> ''),
+    -- What kind of statement says how it was built, if one does; see attestation.
+    provenance text,
     unpublished_at integer,
     primary key (package, version),
     unique (package, position)
@@ -69,9 +74,8 @@ create table readme (
 create table attestation (
     package text not null,
     version text not null,
-    predicate_type text not null,
     bundle text not null,
-    primary key (package, version, predicate_type),
+    primary key (package, version),
     foreign key (package, version) references release (package, version)
 ) strict;
 
@@ -102,7 +106,7 @@ create table star (
     starred_at integer not null,
     primary key (package, account)
 ) strict;
-create index star_account on star (account);
+create index star_username on star (username);
 
 -- How often each version was fetched on each UTC day (days since 1970).
 create table download_count (

@@ -12,7 +12,7 @@ const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 ///
 /// # Errors
 /// The reason, for the one who publishes.
-pub fn check_version(text: &str) -> Result<semver::Version, String> {
+pub(crate) fn check_version(text: &str) -> Result<semver::Version, String> {
     if text.len() > MAX_VERSION_LEN {
         return Err("The version has more than 256 characters.".to_owned());
     }
@@ -31,7 +31,7 @@ pub fn check_version(text: &str) -> Result<semver::Version, String> {
 ///
 /// # Errors
 /// The reason, in npm's words.
-pub fn check_tag(text: &str) -> Result<(), String> {
+pub(crate) fn check_tag(text: &str) -> Result<(), String> {
     if text.is_empty() || text.len() > MAX_TAG_LEN || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("A tag is a word of at most 128 characters.".to_owned());
     }

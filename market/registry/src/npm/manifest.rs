@@ -169,7 +169,7 @@ impl Stated {
                 // Options may follow a question mark (W3C Subresource Integrity).
                 let one = one.split('?').next().unwrap_or(one);
                 if one != digests.integrity {
-                    return Err(format!("The tarball's sha512 is {}, the document says {one}.", digests.integrity));
+                    return Err(format!("The tarball's integrity is {}, the document says {one}.", digests.integrity));
                 }
             }
         }
