@@ -1,0 +1,10 @@
+//! Uplinks against registries that others wrote, and against servers that misbehave on purpose.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod counterparty;
+mod documents;
+mod faults;
+mod market;
+mod policy;
+mod tarballs;
+mod verdaccio;
