@@ -1,3 +1,7 @@
 //! The program `fondaco`: the server, its tools for operators, and the client.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fondaco::cli::run()
+}

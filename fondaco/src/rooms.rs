@@ -81,7 +81,9 @@ impl Rooms {
             Identity::new(store.clone(), clock.clone(), identity_settings(config, data, addresses)?);
         let log = Log::new(store.clone());
         let registry =
-            Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config));
+            Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config))
+                .with_uplinks(&uplink_settings(config))
+                .context("the uplinks cannot be set up")?;
         Ok(Self { store, clock, blobs, mailer, log, identity, registry })
     }
 }
@@ -133,5 +135,26 @@ fn registry_settings(config: &Config) -> registry::Settings {
         unpublish_window: settings.unpublish_window,
         max_publish_bytes: settings.max_upload,
         ..registry::Settings::default()
+    }
+}
+
+/// Where nothing is configured, nobody is asked.
+fn uplink_settings(config: &Config) -> registry::uplink::Settings {
+    let settings = &config.registry;
+    let uplinks = settings.uplinks.iter().map(|uplink| registry::uplink::Upstream {
+        name: uplink.name.clone(),
+        url: uplink.url.clone(),
+        patterns: uplink.patterns.clone(),
+        token: uplink.token.clone(),
+        ttl: uplink.ttl,
+        timeout: uplink.timeout,
+    });
+    registry::uplink::Settings {
+        uplinks: uplinks.collect(),
+        local_only: settings.local_only.clone(),
+        allow: settings.allow.clone(),
+        block: settings.block.clone(),
+        minimum_release_age: settings.minimum_release_age,
+        limits: registry::uplink::Limits::default(),
     }
 }

@@ -109,6 +109,8 @@ fn exit_of(status: u16, code: &str) -> u8 {
         403 | 422 if code.contains("policy") || code.contains("scan") => code::REFUSED,
         404 | 410 => code::NOT_FOUND,
         409 | 412 => code::CONFLICT,
+        // The npm protocol answers so when there is this version already.
+        403 if code.contains("version_") => code::CONFLICT,
         429 | 502..=504 => code::LATER,
         _ => code::FAILED,
     }
@@ -199,6 +201,7 @@ mod tests {
             assert_eq!(Failure::answered(status, &json!({}), None).exit, exit, "{status}");
         }
         assert_eq!(Failure::answered(403, &json!({"code": "registry.policy_refused"}), None).exit, 8);
+        assert_eq!(Failure::answered(403, &json!({"code": "registry.version_exists"}), None).exit, 6);
     }
 
     #[test]

@@ -54,7 +54,15 @@ pub(crate) async fn search(terminal: &Terminal, global: &Global, args: &Search) 
 pub(crate) async fn info(terminal: &Terminal, global: &Global, args: &Info) -> Result<(), Failure> {
     let (name, version) = split(&args.name);
     let client = Client::new(global)?;
-    let mut package = client.json(client.request(Method::GET, &client.session.api(&path(name)?))).await?;
+    let answer = client.json(client.request(Method::GET, &client.session.api(&path(name)?))).await;
+    let mut package = answer.map_err(|failure| match failure.exit {
+        code::NOT_FOUND => Failure {
+            detail: format!("{} has no package {name}, or it is not yours to see.", client.session.server),
+            ..failure
+        }
+        .next(format!("fondaco search {}", name.rsplit('/').next().unwrap_or(name))),
+        _ => failure,
+    })?;
     if let Some(version) = version {
         only(&mut package, name, version)?;
     }

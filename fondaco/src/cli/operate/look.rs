@@ -1,6 +1,7 @@
 //! The checks of `doctor`, one each.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -186,12 +187,12 @@ pub(super) async fn ports(config: &Config, timeout: Duration) -> Vec<Finding> {
         (Role::Web, server.web_port, "DASHBOARD_PORT"),
     ];
     let mut findings = Vec::new();
-    for (_, port, variable) in all.into_iter().filter(|(role, port, _)| config.has(*role) && *port != 0) {
+    for (role, port, variable) in all.into_iter().filter(|(role, port, _)| config.has(*role) && *port != 0) {
         let address = config.address(port);
         let name = format!("port {port}");
         findings.push(match TcpListener::bind(address).await {
             Ok(_) => Finding::ok(name, format!("free on {}", address.ip())),
-            Err(_) if answers(&format!("http://{address}"), timeout).await.is_ok() => {
+            Err(_) if is_ours(role, address, timeout).await => {
                 Finding::ok(name, "a fondaco server answers")
             }
             Err(error) => Finding::fail(
@@ -231,7 +232,11 @@ pub(super) async fn addresses(config: &Config, timeout: Duration) -> Vec<Finding
     let own = [("public_url", &config.server.public_url), ("registry url", &config.registry.public_url)];
     for (name, url) in own {
         if let Some(url) = url {
-            findings.push(match answers(url, timeout).await {
+            let answered = match name {
+                "registry url" => get(&format!("{}/-/ping", url.trim_end_matches('/')), timeout).await.map(|_| ()),
+                _ => answers(url, timeout).await,
+            };
+            findings.push(match answered {
                 Ok(()) => Finding::ok(name, format!("{url} is answered by a fondaco server")),
                 Err(reason) => Finding::warn(
                     name,
@@ -253,6 +258,15 @@ pub(super) async fn addresses(config: &Config, timeout: Duration) -> Vec<Finding
         });
     }
     findings
+}
+
+/// Whether a fondaco server holds this port. The registries' port speaks their protocols only.
+async fn is_ours(role: Role, address: SocketAddr, timeout: Duration) -> bool {
+    let origin = format!("http://{address}");
+    match role {
+        Role::Registry => get(&format!("{origin}/-/ping"), timeout).await.is_ok_and(|text| text.trim() == "{}"),
+        _ => answers(&origin, timeout).await.is_ok(),
+    }
 }
 
 /// Whether a fondaco server answers at this address.
