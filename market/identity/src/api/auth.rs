@@ -41,6 +41,7 @@ pub(super) struct Registered {
     token: String,
 }
 
+/// Make an account.
 #[utoipa::path(post, path = "/api/auth/register", tag = "accounts", request_body = Register,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body: the same answer.")),
     responses((status = 201, description = "The account and its first token.", body = Registered),
@@ -121,6 +122,7 @@ pub(super) struct SignedIn {
     expires_at: Timestamp,
 }
 
+/// Sign in.
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = LoginBody,
     responses((status = 200, description = "A token and a JWT of the new session.", body = SignedIn),
         (status = 401, description = "The name or the password is wrong."),
@@ -145,6 +147,7 @@ pub(super) fn words(roles: Roles) -> Vec<String> {
     roles.iter().map(|role| role.name().to_owned()).collect()
 }
 
+/// Sign out.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "accounts",
     responses((status = 200, description = "The session or token no longer works.", body = Done),
         (status = 401, description = "Nobody is signed in.")))]
@@ -178,6 +181,7 @@ pub(super) struct Standing {
     role: crate::orgs::OrgRole,
 }
 
+/// Tell who is signed in.
 #[utoipa::path(get, path = "/api/auth/session", tag = "accounts",
     responses((status = 200, description = "Who is signed in, and how.", body = SessionView),
         (status = 401, description = "Nobody is signed in.")))]
@@ -236,6 +240,7 @@ impl From<Profile> for ProfileView {
     }
 }
 
+/// Read the own profile.
 #[utoipa::path(get, path = "/api/auth/profile", tag = "accounts",
     responses((status = 200, description = "One's own profile.", body = ProfileView),
         (status = 401, description = "Nobody is signed in.")))]
@@ -258,6 +263,7 @@ pub(super) struct ProfilePatch {
     version: Option<i64>,
 }
 
+/// Change the own profile.
 #[utoipa::path(patch, path = "/api/auth/profile", tag = "accounts", request_body = ProfilePatch,
     responses((status = 200, description = "The changed profile.", body = ProfileView),
         (status = 401, description = "Nobody is signed in."), (status = 412, description = "The version is stale."),
@@ -285,6 +291,7 @@ pub(super) struct PasswordBody {
     new_password: String,
 }
 
+/// Change the own password.
 #[utoipa::path(post, path = "/api/auth/password", tag = "accounts", request_body = PasswordBody,
     responses((status = 200, description = "Changed; all other sessions have ended.", body = Done),
         (status = 401, description = "Nobody is signed in."), (status = 422, description = "Some fields are wrong.")))]
@@ -298,6 +305,7 @@ pub(super) async fn change_password(
     Ok(DONE)
 }
 
+/// Ask for a link that proves the e-mail address.
 #[utoipa::path(post, path = "/api/auth/verification", tag = "accounts",
     responses((status = 202, description = "A mail with a link is on its way.", body = Done),
         (status = 401, description = "Nobody is signed in.")))]
@@ -316,6 +324,7 @@ pub(super) struct LinkBody {
     token: String,
 }
 
+/// Prove the e-mail address with a mailed link.
 #[utoipa::path(post, path = "/api/auth/verify", tag = "accounts", request_body = LinkBody,
     responses((status = 200, description = "The address is verified.", body = Done),
         (status = 410, description = "The link was used, or is too old.")))]
@@ -334,6 +343,7 @@ pub(super) struct ForgotBody {
     email: String,
 }
 
+/// Ask for a link to choose a new password.
 #[utoipa::path(post, path = "/api/auth/forgot", tag = "accounts", request_body = ForgotBody,
     responses((status = 202, description = "If an account has this address, a mail is on its way.", body = Done)))]
 pub(super) async fn forgot(
@@ -354,6 +364,7 @@ pub(super) struct ResetBody {
     new_password: String,
 }
 
+/// Choose a new password with a mailed link.
 #[utoipa::path(post, path = "/api/auth/reset", tag = "accounts", request_body = ResetBody,
     responses((status = 200, description = "The new password counts; all sessions have ended.", body = Done),
         (status = 410, description = "The link was used, or is too old."),

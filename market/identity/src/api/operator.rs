@@ -25,6 +25,7 @@ pub(super) struct Search {
     q: String,
 }
 
+/// List accounts.
 #[utoipa::path(get, path = "/api/operator/users", tag = "operator", params(Search, Part),
     responses((status = 200, description = "The users, newest first.", body = Listed<ProfileView>),
         (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator.")))]
@@ -51,6 +52,7 @@ pub(super) struct NewUser {
     roles: Option<Vec<String>>,
 }
 
+/// Make an account for somebody.
 #[utoipa::path(post, path = "/api/operator/users", tag = "operator", request_body = NewUser,
     responses((status = 201, description = "The user.", body = ProfileView),
         (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
@@ -81,6 +83,7 @@ fn read_roles(words: &[String]) -> Result<Roles, IdentityError> {
     roles.map_err(|error| IdentityError::field("/roles", error.to_string()))
 }
 
+/// Read an account.
 #[utoipa::path(get, path = "/api/operator/users/{id}", tag = "operator",
     params(("id" = String, Path, description = "The user's id")),
     responses((status = 200, description = "The user.", body = ProfileView),
@@ -103,6 +106,7 @@ pub(super) struct UserPatch {
     disabled: Option<bool>,
 }
 
+/// Change roles, or disable and enable an account.
 #[utoipa::path(patch, path = "/api/operator/users/{id}", tag = "operator", request_body = UserPatch,
     params(("id" = String, Path, description = "The user's id")),
     responses((status = 200, description = "The user as it is now.", body = ProfileView),
@@ -124,6 +128,7 @@ pub(super) async fn change(
     Ok(Json(identity.user(&account.caller, user).await?.into()))
 }
 
+/// Revoke somebody's token.
 #[utoipa::path(delete, path = "/api/operator/users/{id}/tokens/{token}", tag = "operator",
     params(("id" = String, Path, description = "The user's id"), ("token" = String, Path, description = "The token's id")),
     responses((status = 200, description = "It no longer works.", body = Done),
@@ -139,6 +144,7 @@ pub(super) async fn revoke_token(
     Ok(DONE)
 }
 
+/// End somebody's session.
 #[utoipa::path(delete, path = "/api/operator/users/{id}/sessions/{session}", tag = "operator",
     params(("id" = String, Path, description = "The user's id"), ("session" = String, Path, description = "The session's id")),
     responses((status = 200, description = "It has ended.", body = Done),
@@ -154,6 +160,7 @@ pub(super) async fn end_session(
     Ok(DONE)
 }
 
+/// Read the audit trail.
 #[utoipa::path(get, path = "/api/operator/audit", tag = "audit", params(Filter, Part),
     responses((status = 200, description = "The trail, newest first.", body = Listed<Entry>),
         (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator.")))]

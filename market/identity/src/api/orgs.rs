@@ -12,6 +12,7 @@ use crate::error::IdentityError;
 use crate::orgs::{Member, Organisation, Team, create_org_in, create_team_in};
 use crate::{Account, Identity};
 
+/// List the own organisations.
 #[utoipa::path(get, path = "/api/organisations", tag = "organisations",
     responses((status = 200, description = "The organisations one belongs to.", body = Listed<Organisation>),
         (status = 401, description = "Nobody is signed in.")))]
@@ -31,6 +32,7 @@ pub(super) struct NewOrganisation {
     display_name: String,
 }
 
+/// Make an organisation.
 #[utoipa::path(post, path = "/api/organisations", tag = "organisations", request_body = NewOrganisation,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body: the same answer.")),
     responses((status = 201, description = "The organisation; the caller owns it.", body = Organisation),
@@ -51,6 +53,7 @@ pub(super) async fn create(
     Ok(identity.store.write(create).await?)
 }
 
+/// Read an organisation.
 #[utoipa::path(get, path = "/api/organisations/{org}", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name")),
     responses((status = 200, description = "The organisation.", body = Organisation),
@@ -63,6 +66,7 @@ pub(super) async fn find(
     Ok(Json(identity.org(&account.caller, &org).await?))
 }
 
+/// List members.
 #[utoipa::path(get, path = "/api/organisations/{org}/members", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name")),
     responses((status = 200, description = "Its members.", body = Listed<Member>),
@@ -82,6 +86,7 @@ pub(super) struct RoleBody {
     role: String,
 }
 
+/// Add a member or change its role.
 #[utoipa::path(put, path = "/api/organisations/{org}/members/{username}", tag = "organisations", request_body = RoleBody,
     params(("org" = String, Path, description = "The organisation's name"), ("username" = String, Path, description = "Whom")),
     responses((status = 200, description = "The member as it is now.", body = Member),
@@ -97,6 +102,7 @@ pub(super) async fn set_member(
     Ok(Json(identity.set_member(&account.caller, &org, &username, role).await?))
 }
 
+/// Remove a member.
 #[utoipa::path(delete, path = "/api/organisations/{org}/members/{username}", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name"), ("username" = String, Path, description = "Whom")),
     responses((status = 200, description = "No member any more.", body = Done),
@@ -111,6 +117,7 @@ pub(super) async fn remove_member(
     Ok(DONE)
 }
 
+/// List teams.
 #[utoipa::path(get, path = "/api/organisations/{org}/teams", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name")),
     responses((status = 200, description = "Its teams.", body = Listed<Team>),
@@ -131,6 +138,7 @@ pub(super) struct NewTeam {
     description: String,
 }
 
+/// Make a team.
 #[utoipa::path(post, path = "/api/organisations/{org}/teams", tag = "organisations", request_body = NewTeam,
     params(("org" = String, Path, description = "The organisation's name"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key and body: the same answer.")),
@@ -154,6 +162,7 @@ pub(super) async fn create_team(
     Ok(identity.store.write(create).await?)
 }
 
+/// Delete a team.
 #[utoipa::path(delete, path = "/api/organisations/{org}/teams/{team}", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name"), ("team" = String, Path, description = "The team's name")),
     responses((status = 200, description = "The team and its grants are gone.", body = Done),
@@ -168,6 +177,7 @@ pub(super) async fn delete_team(
     Ok(DONE)
 }
 
+/// List the members of a team.
 #[utoipa::path(get, path = "/api/organisations/{org}/teams/{team}/members", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name"), ("team" = String, Path, description = "The team's name")),
     responses((status = 200, description = "The team's members.", body = Listed<Member>),
@@ -180,6 +190,7 @@ pub(super) async fn team_members(
     Ok(Json(Listed::whole(identity.team_members(&account.caller, &org, &team).await?)))
 }
 
+/// Add a member to a team.
 #[utoipa::path(put, path = "/api/organisations/{org}/teams/{team}/members/{username}", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name"), ("team" = String, Path, description = "The team's name"),
         ("username" = String, Path, description = "A member of the organisation")),
@@ -195,6 +206,7 @@ pub(super) async fn add_team_member(
     Ok(DONE)
 }
 
+/// Remove a member from a team.
 #[utoipa::path(delete, path = "/api/organisations/{org}/teams/{team}/members/{username}", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name"), ("team" = String, Path, description = "The team's name"),
         ("username" = String, Path, description = "A member of the team")),

@@ -86,6 +86,7 @@ impl From<Session> for SessionItem {
     }
 }
 
+/// List the own API tokens.
 #[utoipa::path(get, path = "/api/tokens", tag = "tokens",
     responses((status = 200, description = "One's tokens that still work, newest first.", body = Listed<TokenView>),
         (status = 401, description = "Nobody is signed in.")))]
@@ -134,6 +135,7 @@ pub(super) struct CreatedTokenView {
     token: String,
 }
 
+/// Make an API token.
 #[utoipa::path(post, path = "/api/tokens", tag = "tokens", request_body = NewTokenBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body: the same answer.")),
     responses((status = 201, description = "The token, shown this once.", body = CreatedTokenView),
@@ -170,6 +172,7 @@ pub(super) fn id<T: std::str::FromStr>(text: &str, kind: &'static str) -> Result
     text.parse().map_err(|_| IdentityError::NotFound(kind))
 }
 
+/// Revoke an API token.
 #[utoipa::path(delete, path = "/api/tokens/{id}", tag = "tokens",
     params(("id" = String, Path, description = "The token's id")),
     responses((status = 200, description = "It no longer works.", body = Done),
@@ -183,6 +186,7 @@ pub(super) async fn revoke(
     Ok(DONE)
 }
 
+/// List the own sessions.
 #[utoipa::path(get, path = "/api/auth/sessions", tag = "tokens",
     responses((status = 200, description = "One's sessions, the last used first.", body = Listed<SessionItem>),
         (status = 401, description = "Nobody is signed in.")))]
@@ -198,6 +202,7 @@ pub(super) async fn list_sessions(
     Ok(Json(listed))
 }
 
+/// End a session.
 #[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "tokens",
     params(("id" = String, Path, description = "The session's id")),
     responses((status = 200, description = "It has ended.", body = Done),
@@ -211,6 +216,7 @@ pub(super) async fn end_session(
     Ok(DONE)
 }
 
+/// Read what was done with the own account.
 #[utoipa::path(get, path = "/api/auth/audit", tag = "audit", params(Part),
     responses((status = 200, description = "What one did oneself, newest first.", body = Listed<Entry>),
         (status = 401, description = "Nobody is signed in.")))]
