@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use registry::uplink::Tarball;
 
@@ -121,6 +122,32 @@ async fn a_tampered_tarball_is_refused_and_not_kept() {
             upstream.behave(decent(known, vec![(file.clone(), right.clone())]));
             assert!(market.tarball(&uplinks, &package, &file).await.unwrap().unwrap().unwrap() == right);
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_that_is_not_what_was_promised_nobody_gets_all() {
+    both(async |market| {
+        let (right, wrong) = (tarball(4, LARGE), tarball(5, LARGE));
+        let known = document("n", &[("1.0.0", 1, &right)]);
+        let upstream = Counterparty::start(move |seen| match seen.path.as_str() {
+            "/n" => Reply::json(&known),
+            _ => Reply::new(200, wrong.clone()).paced(2),
+        })
+        .await;
+        let uplinks = market.uplinks(&settings(&upstream));
+        let arriving = uplinks.tarball(&name("n"), "n-1.0.0.tgz", market.now()).await.unwrap().unwrap();
+        let Tarball::Arriving { mut body, .. } = arriving else { panic!("it was kept") };
+        let mut received = 0;
+        let end = loop {
+            match body.next().await {
+                Some(Ok(piece)) => received += piece.len(),
+                end => break end,
+            }
+        };
+        assert!(matches!(end, Some(Err(_))), "it must not end as if it were whole");
+        assert!((1..LARGE).contains(&received), "{received} bytes");
     })
     .await;
 }
