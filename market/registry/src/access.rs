@@ -72,7 +72,8 @@ pub async fn standing(tx: &mut Tx, by: &Caller, package: &Package) -> Result<Sta
 
 /// Whether the caller's token lets it read a package that is not public.
 fn token_reads(by: &Caller, package: &Package) -> bool {
-    let allowed = |actor: &Actor| identity::can(actor, Action::Read, &Subject::Thing(KIND, &package.name)).is_ok();
+    let allowed =
+        |actor: &Actor| identity::can(actor, Action::Read, &Subject::Thing(KIND, &package.name)).is_ok();
     package.access == Access::Public || by.actor.as_ref().is_some_and(allowed)
 }
 
@@ -88,7 +89,12 @@ pub(crate) fn may_publish<'c>(by: &'c Caller, name: &str) -> Result<&'c Actor, R
 ///
 /// # Errors
 /// [`RegistryError::NotFound`] also where the caller may not know that it is there.
-pub async fn find(tx: &mut Tx, by: &Caller, ecosystem: Ecosystem, name: &str) -> Result<Package, RegistryError> {
+pub async fn find(
+    tx: &mut Tx,
+    by: &Caller,
+    ecosystem: Ecosystem,
+    name: &str,
+) -> Result<Package, RegistryError> {
     let package: Option<Package> = tx.first(&sql::FIND_PACKAGE, args![ecosystem, name]).await?;
     let package = package.filter(|package| package.deleted_at.is_none()).ok_or(RegistryError::NotFound)?;
     if may_read(tx, by, &package).await? { Ok(package) } else { Err(RegistryError::NotFound) }
@@ -150,7 +156,11 @@ pub(crate) struct NewOwner {
 ///
 /// # Errors
 /// [`RegistryError::ForeignScope`] when the scope is another account's.
-pub(crate) async fn new_owner(tx: &mut Tx, by: &Caller, scope: Option<&str>) -> Result<NewOwner, RegistryError> {
+pub(crate) async fn new_owner(
+    tx: &mut Tx,
+    by: &Caller,
+    scope: Option<&str>,
+) -> Result<NewOwner, RegistryError> {
     let actor = by.account()?;
     let themselves = NewOwner { kind: OwnerKind::User, name: Arc::clone(&actor.username) };
     let Some(scope) = scope.filter(|scope| **scope != *actor.username) else { return Ok(themselves) };
@@ -158,7 +168,9 @@ pub(crate) async fn new_owner(tx: &mut Tx, by: &Caller, scope: Option<&str>) -> 
         let member = orgs::standing(tx, scope, &actor.user).await?.is_some();
         let limited = by.may(Action::SeeOrganisation, &Subject::Organisation(scope));
         return match limited {
-            Err(IdentityError::Denied(Denied::Restricted)) => Err(RegistryError::ForeignScope(scope.to_owned())),
+            Err(IdentityError::Denied(Denied::Restricted)) => {
+                Err(RegistryError::ForeignScope(scope.to_owned()))
+            }
             _ if member || operates(by) => Ok(NewOwner { kind: OwnerKind::Organisation, name: scope.into() }),
             _ => Err(RegistryError::ForeignScope(scope.to_owned())),
         };

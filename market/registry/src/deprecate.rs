@@ -30,7 +30,9 @@ impl Registry {
         rev: Option<String>,
     ) -> Result<Changed, RegistryError> {
         if messages.values().any(|message| message.chars().count() > MAX_MESSAGE) {
-            return Err(RegistryError::Malformed(format!("Use at most {MAX_MESSAGE} characters to say why.")));
+            return Err(RegistryError::Malformed(format!(
+                "Use at most {MAX_MESSAGE} characters to say why."
+            )));
         }
         let (registry, by, name) = (self.clone(), by.clone(), name.to_owned());
         let write = async move |tx: &mut Tx| {

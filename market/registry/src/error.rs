@@ -40,7 +40,9 @@ pub enum RegistryError {
     #[error("You cannot publish over the previously published versions: {0}.")]
     VersionExists(String),
     /// This version was there once.
-    #[error("Cannot publish over previously unpublished version {0}: its name is spent. Publish another version.")]
+    #[error(
+        "Cannot publish over previously unpublished version {0}: its name is spent. Publish another version."
+    )]
     VersionSpent(String),
     /// The caller may read, not write.
     #[error("You do not have permission to change \"{0}\". Are you signed in as the right user?")]

@@ -58,7 +58,7 @@ impl Files {
 
     pub(crate) fn drop_before(&self, ecosystem: Ecosystem, name: &str, revision: i64) {
         let cache = self.of(ecosystem);
-        if !cache.peek(name).is_some_and(|files| files.package.revision >= revision) {
+        if cache.peek(name).is_none_or(|files| files.package.revision < revision) {
             cache.remove(name);
         }
     }
@@ -89,8 +89,10 @@ impl Registry {
     async fn read_files(&self, ecosystem: Ecosystem, name: Arc<str>) -> Result<PackageFiles, RegistryError> {
         let read = async move |tx: &mut Tx| {
             let package: Option<Package> = tx.first(&sql::FIND_PACKAGE, args![ecosystem, name]).await?;
-            let package = package.filter(|package| package.deleted_at.is_none()).ok_or(RegistryError::NotFound)?;
-            let rows: Vec<(String, Arc<str>, Sha256, u64)> = tx.all(&sql::LIST_FILES, args![package.id]).await?;
+            let package =
+                package.filter(|package| package.deleted_at.is_none()).ok_or(RegistryError::NotFound)?;
+            let rows: Vec<(String, Arc<str>, Sha256, u64)> =
+                tx.all(&sql::LIST_FILES, args![package.id]).await?;
             let by_name = rows.into_iter().map(|(filename, version, sha256, size_bytes)| {
                 (filename, StoredFile { version, sha256, size_bytes })
             });

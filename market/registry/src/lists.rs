@@ -29,7 +29,9 @@ impl Registry {
             let user = identity::user_named(tx, &username).await?.ok_or(RegistryError::NoPart("user"))?;
             let packages: Vec<Package> = tx.all(&sql::LIST_OF_MAINTAINER, args![user, ecosystem]).await?;
             let seen = readable(tx, &by, packages).await?;
-            Ok::<_, RegistryError>(seen.into_iter().map(|package| (package.name.to_string(), Grant::Write)).collect())
+            Ok::<_, RegistryError>(
+                seen.into_iter().map(|package| (package.name.to_string(), Grant::Write)).collect(),
+            )
         };
         self.store().read(look).await
     }

@@ -228,8 +228,29 @@ mod tests {
     fn other_texts_are_no_names() {
         let long = "a".repeat(215);
         for text in [
-            "", ".", "..", ".start", "_start", "-", "a b", " a", "a/b", "@a", "@a/", "@/b", "@a/b/c", "@a/.b",
-            "a:b", "a%2fb", "node_modules", "Favicon.ico", "ü", "a\n", "a\0", "@.a/b", &long,
+            "",
+            ".",
+            "..",
+            ".start",
+            "_start",
+            "-",
+            "a b",
+            " a",
+            "a/b",
+            "@a",
+            "@a/",
+            "@/b",
+            "@a/b/c",
+            "@a/.b",
+            "a:b",
+            "a%2fb",
+            "node_modules",
+            "Favicon.ico",
+            "ü",
+            "a\n",
+            "a\0",
+            "@.a/b",
+            &long,
         ] {
             assert!(NpmName::parse(text).is_err(), "{text}");
         }

@@ -89,7 +89,9 @@ fn wanted<'c>(present: &[Maintainer], change: &'c OwnerChange) -> (Vec<String>, 
     let names = || present.iter().map(|(_, username, _)| username.clone());
     match change {
         OwnerChange::Set(wanted, rev) => (wanted.clone(), Some(rev)),
-        OwnerChange::Add(name) => (names().filter(|present| present != name).chain([name.clone()]).collect(), None),
+        OwnerChange::Add(name) => {
+            (names().filter(|present| present != name).chain([name.clone()]).collect(), None)
+        }
         OwnerChange::Remove(name) => (names().filter(|present| present != name).collect(), None),
     }
 }

@@ -106,7 +106,17 @@ pub struct Package {
 }
 
 store::row!(Package {
-    id, ecosystem, name, owner_kind, owner, access, revision, latest, created_at, updated_at, deleted_at
+    id,
+    ecosystem,
+    name,
+    owner_kind,
+    owner,
+    access,
+    revision,
+    latest,
+    created_at,
+    updated_at,
+    deleted_at
 });
 
 impl Package {

@@ -77,11 +77,12 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         may_publish(by, name)?;
         let (by, name, scope) = (by.clone(), name.to_owned(), scope.map(str::to_owned));
-        let look = async move |tx: &mut Tx| {
-            match tx.first::<Package>(&sql::FIND_PACKAGE, args![ecosystem, name]).await? {
-                Some(package) => writable(tx, &by, &package).await,
-                None => new_owner(tx, &by, scope.as_deref()).await.map(|_| ()),
-            }
+        let look = async move |tx: &mut Tx| match tx
+            .first::<Package>(&sql::FIND_PACKAGE, args![ecosystem, name])
+            .await?
+        {
+            Some(package) => writable(tx, &by, &package).await,
+            None => new_owner(tx, &by, scope.as_deref()).await.map(|_| ()),
         };
         self.store().read(look).await
     }
@@ -165,7 +166,8 @@ async fn create(tx: &mut Tx, by: &Caller, new: &NewRelease) -> Result<Package, R
         updated_at: now,
         deleted_at: None,
     };
-    let row = args![package.id, package.ecosystem, package.name, package.owner_kind, package.owner, access, now];
+    let row =
+        args![package.id, package.ecosystem, package.name, package.owner_kind, package.owner, access, now];
     if tx.execute(&sql::INSERT_PACKAGE, row).await? == 0 {
         // Only where names are compared otherwise than they are spelled.
         return Err(RegistryError::Refused(format!("The name {} is too like one that is taken.", new.name)));
@@ -229,7 +231,11 @@ async fn insert_release(
 }
 
 /// Points the tags to the version; a package always has a `latest`, since installing needs it.
-async fn set_tags(tx: &mut Tx, new: &NewRelease, package: &mut Package) -> Result<Vec<String>, RegistryError> {
+async fn set_tags(
+    tx: &mut Tx,
+    new: &NewRelease,
+    package: &mut Package,
+) -> Result<Vec<String>, RegistryError> {
     let mut tags = new.tags.clone();
     if package.latest.is_none() && !tags.iter().any(|tag| tag == "latest") {
         tags.push("latest".to_owned());

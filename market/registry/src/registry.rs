@@ -169,7 +169,11 @@ impl Registry {
     /// What has to run as long as the program does: writes counted downloads, and forgets what other processes
     /// changed. Ends only with the task that runs it; call [`Registry::flush_downloads`] after that.
     pub async fn run(&self) {
-        tokio::join!(self.write_downloads(), self.follow_changes(), self.search().clone().keep_current(Clock::system()));
+        tokio::join!(
+            self.write_downloads(),
+            self.follow_changes(),
+            self.search().clone().keep_current(Clock::system())
+        );
     }
 
     async fn write_downloads(&self) {

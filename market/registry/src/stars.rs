@@ -4,7 +4,7 @@ use identity::Caller;
 use store::{Tx, args};
 
 use crate::access;
-use crate::package::{Access, PackageId, Package};
+use crate::package::{Access, Package, PackageId};
 use crate::registry::Registry;
 use crate::{Ecosystem, RegistryError, sql};
 

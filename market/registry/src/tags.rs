@@ -84,9 +84,9 @@ async fn apply(tx: &mut Tx, package: &Package, change: &TagChange) -> Result<(),
             }
             set(tx, package, wanted).await
         }
-        TagChange::Remove(tag) if tag == "latest" => {
-            Err(RegistryError::Malformed("The tag latest cannot be removed: point it to another version.".to_owned()))
-        }
+        TagChange::Remove(tag) if tag == "latest" => Err(RegistryError::Malformed(
+            "The tag latest cannot be removed: point it to another version.".to_owned(),
+        )),
         TagChange::Remove(tag) => match tx.execute(&sql::DELETE_TAG, args![package.id, tag]).await? {
             0 => Err(RegistryError::NoPart("tag")),
             _ => Ok(()),

@@ -34,7 +34,8 @@ impl Registry {
             let mut package = require(tx, &by, ecosystem, &name, Standing::Writer).await?;
             bump(tx, &mut package, Some(&rev), by.now()).await?;
             let present = present(tx, &package).await?;
-            let gone: Vec<_> = present.iter().filter(|(version, _)| !kept.contains(version)).cloned().collect();
+            let gone: Vec<_> =
+                present.iter().filter(|(version, _)| !kept.contains(version)).cloned().collect();
             registry.remove_versions(tx, &by, &package, &gone).await?;
             if gone.len() == present.len() {
                 tx.execute(&sql::DELETE_PACKAGE, args![package.id, by.now()]).await?;

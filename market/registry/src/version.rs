@@ -19,7 +19,9 @@ pub(crate) fn check_version(text: &str) -> Result<semver::Version, String> {
     let version = semver::Version::parse(text)
         .map_err(|_| format!("\"{text}\" is no version: write it like 1.2.3 or 1.2.3-beta.1."))?;
     if !version.build.is_empty() {
-        return Err(format!("\"{text}\" has build metadata, which npm does not tell apart: leave out the +."));
+        return Err(format!(
+            "\"{text}\" has build metadata, which npm does not tell apart: leave out the +."
+        ));
     }
     if [version.major, version.minor, version.patch].iter().any(|number| *number > MAX_SAFE_INTEGER) {
         return Err(format!("\"{text}\" has a number that is too large."));
@@ -32,7 +34,10 @@ pub(crate) fn check_version(text: &str) -> Result<semver::Version, String> {
 /// # Errors
 /// The reason, in npm's words.
 pub(crate) fn check_tag(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.len() > MAX_TAG_LEN || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if text.is_empty()
+        || text.len() > MAX_TAG_LEN
+        || text.chars().any(|c| c.is_control() || c.is_whitespace())
+    {
         return Err("A tag is a word of at most 128 characters.".to_owned());
     }
     if nodejs_semver::Range::parse(text).is_ok() {
@@ -50,7 +55,9 @@ mod tests {
         for text in ["1.0.0", "0.0.0", "1.2.3-beta.1", "10.20.30-x-y.1"] {
             assert!(check_version(text).is_ok(), "{text}");
         }
-        for text in ["", "1", "1.0", "v1.0.0", "1.0.0+a", "01.0.0", "1.0.0-01", " 1.0.0", "9007199254740992.0.0"] {
+        for text in
+            ["", "1", "1.0", "v1.0.0", "1.0.0+a", "01.0.0", "1.0.0-01", " 1.0.0", "9007199254740992.0.0"]
+        {
             assert!(check_version(text).is_err(), "{text}");
         }
     }

@@ -33,7 +33,12 @@ pub(crate) async fn on_publish(
     }
 }
 
-async fn set(tx: &mut Tx, by: &Caller, mut package: Package, access: Access) -> Result<Package, RegistryError> {
+async fn set(
+    tx: &mut Tx,
+    by: &Caller,
+    mut package: Package,
+    access: Access,
+) -> Result<Package, RegistryError> {
     tx.execute(&sql::SET_ACCESS, args![package.id, access]).await?;
     package.access = access;
     let details = serde_json::json!({"access": access.as_str(), "package": package.id});
@@ -61,7 +66,12 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::NotFound`].
-    pub async fn find(&self, by: &Caller, ecosystem: Ecosystem, name: &str) -> Result<Package, RegistryError> {
+    pub async fn find(
+        &self,
+        by: &Caller,
+        ecosystem: Ecosystem,
+        name: &str,
+    ) -> Result<Package, RegistryError> {
         let (by, name) = (by.clone(), name.to_owned());
         self.store().read(async move |tx: &mut Tx| access::find(tx, &by, ecosystem, &name).await).await
     }

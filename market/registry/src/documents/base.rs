@@ -140,8 +140,10 @@ mod tests {
 
     #[test]
     fn a_configured_address_wins() {
-        let bases =
-            Bases::new(Some("https://example.com/".to_owned()), Some("https://cdn.example.com/npm".to_owned()));
+        let bases = Bases::new(
+            Some("https://example.com/".to_owned()),
+            Some("https://cdn.example.com/npm".to_owned()),
+        );
         let base = bases.of(Some(&HeaderValue::from_static("10.0.0.1")), Mount::Npm);
         assert_eq!(base.url(), "https://example.com/npm/");
         assert_eq!(base.tarballs(Access::Public), "https://cdn.example.com/npm/");

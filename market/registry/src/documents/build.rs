@@ -95,7 +95,8 @@ struct Json(Vec<u8>);
 
 impl Json {
     fn with_capacity(releases: &[Fragment]) -> Self {
-        let bytes: usize = releases.iter().map(|release| release.fields.len() + release.dist.len() + 300).sum();
+        let bytes: usize =
+            releases.iter().map(|release| release.fields.len() + release.dist.len() + 300).sum();
         Self(Vec::with_capacity(bytes + 1024))
     }
 

@@ -77,7 +77,8 @@ pub(crate) async fn tags(tx: &mut Tx, package: &Package) -> Result<BTreeMap<Stri
 
 /// What the full form shows of the package itself.
 pub(crate) async fn front(tx: &mut Tx, package: &Package) -> Result<Front, StoreError> {
-    let maintainers: Vec<(String, String, String)> = tx.all(&sql::LIST_MAINTAINERS, args![package.id]).await?;
+    let maintainers: Vec<(String, String, String)> =
+        tx.all(&sql::LIST_MAINTAINERS, args![package.id]).await?;
     let maintainers = maintainers.into_iter().map(|(_, username, _)| username).collect();
     let Some(latest) = &package.latest else { return Ok(Front { maintainers, ..Front::default() }) };
     let head: Option<(String, Option<String>, Option<String>)> =

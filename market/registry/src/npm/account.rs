@@ -170,7 +170,11 @@ fn shown(token: &Token) -> Value {
 pub(super) async fn tokens(identity: &Identity, by: &Caller, query: Option<&str>) -> Answer {
     let number = |key: &str, default: usize| {
         let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        pairs.into_iter().find(|(name, _)| name == key).and_then(|(_, text)| text.parse().ok()).unwrap_or(default)
+        pairs
+            .into_iter()
+            .find(|(name, _)| name == key)
+            .and_then(|(_, text)| text.parse().ok())
+            .unwrap_or(default)
     };
     let (page, size) = (number("page", 0), number("perPage", 100).clamp(1, 1000));
     let all = identity.tokens(by).await?;
@@ -206,7 +210,9 @@ impl TokenBody {
             Some("read-only") => "read".to_owned(),
             Some("read-write") => "read publish".to_owned(),
             Some(other) => {
-                return Err(Refusal::malformed(format!("\"{other}\" is not known: choose read-only or read-write.")));
+                return Err(Refusal::malformed(format!(
+                    "\"{other}\" is not known: choose read-only or read-write."
+                )));
             }
             None if self.readonly => "read".to_owned(),
             None => "read publish account".to_owned(),
@@ -221,7 +227,8 @@ impl TokenBody {
     }
 
     fn new_token(&self, now: Timestamp) -> Result<NewToken, Refusal> {
-        let networks = self.cidr_whitelist.iter().flatten().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+        let networks =
+            self.cidr_whitelist.iter().flatten().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
         let day = std::time::Duration::from_secs(86_400);
         let days = self.expires.map(|days| u32::try_from(days).unwrap_or(u32::MAX));
         Ok(NewToken {

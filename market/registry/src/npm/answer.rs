@@ -40,7 +40,8 @@ impl Refusal {
         if let Some(next) = &problem.next {
             text = format!("{text} {next}");
         }
-        let body = json!({"error": text, "message": text, "code": problem.code, "requestId": &*ctx.request_id});
+        let body =
+            json!({"error": text, "message": text, "code": problem.code, "requestId": &*ctx.request_id});
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = status;

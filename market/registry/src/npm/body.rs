@@ -13,5 +13,6 @@ const MAX_BODY: usize = 256 << 10;
 pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
     let text = small(body, MAX_BODY).await?;
     let text = if text.is_empty() { b"{}" } else { &text[..] };
-    serde_json::from_slice(text).map_err(|error| Refusal::malformed(format!("The body cannot be read: {error}.")))
+    serde_json::from_slice(text)
+        .map_err(|error| Refusal::malformed(format!("The body cannot be read: {error}.")))
 }

@@ -69,7 +69,8 @@ async fn keep_versions(
     document: PutDocument<'_>,
     rev: String,
 ) -> Result<crate::Changed, RegistryError> {
-    let kept: BTreeSet<String> = document.versions.into_iter().flatten().map(|(version, _)| version).collect();
+    let kept: BTreeSet<String> =
+        document.versions.into_iter().flatten().map(|(version, _)| version).collect();
     registry.unpublish_others(by, Ecosystem::Npm, name.as_str(), kept, document.dist_tags, rev).await
 }
 

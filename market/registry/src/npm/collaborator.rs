@@ -121,7 +121,8 @@ pub(super) async fn grant(
     body: Body,
 ) -> Answer {
     let change: GrantChange = read(body).await?;
-    let name = NpmName::parse(&change.package).map_err(|error| RegistryError::Malformed(error.to_string()))?;
+    let name =
+        NpmName::parse(&change.package).map_err(|error| RegistryError::Malformed(error.to_string()))?;
     let words = change.permissions.as_deref().unwrap_or("read-only");
     let grant = words.parse::<Grant>().map_err(Refusal::malformed)?;
     registry.grant(by, (org, team), NPM, name.as_str(), granted.then_some(grant)).await?;

@@ -111,10 +111,13 @@ impl<'a> PutDocument<'a> {
             let parsed: Deprecation =
                 serde_json::from_str(raw.get()).map_err(|error| format!("Version {version}: {error}."))?;
             // pnpm takes a deprecation back by leaving it out, npm by an empty text; `false` is old.
-            texts.insert(version.clone(), match parsed.deprecated {
-                Some(serde_json::Value::String(text)) => text,
-                _ => String::new(),
-            });
+            texts.insert(
+                version.clone(),
+                match parsed.deprecated {
+                    Some(serde_json::Value::String(text)) => text,
+                    _ => String::new(),
+                },
+            );
         }
         Ok(texts)
     }

@@ -27,7 +27,9 @@ pub(super) async fn tarball(
     file: &str,
 ) -> Answer {
     let files = match registry.package_files(Ecosystem::Npm, name.as_str()).await {
-        Err(RegistryError::NotFound) => return proxied::tarball(registry, by, method, headers, name, file).await,
+        Err(RegistryError::NotFound) => {
+            return proxied::tarball(registry, by, method, headers, name, file).await;
+        }
         files => files?,
     };
     let package = &files.package;

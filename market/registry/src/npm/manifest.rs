@@ -13,15 +13,45 @@ const MAX_MANIFEST_BYTES: usize = 2 << 20;
 
 /// What the server sets, or keeps elsewhere: whatever a client says here is dropped.
 const NOT_KEPT: &[&str] = &[
-    "readme", "dist", "deprecated", "_id", "_rev", "_npmUser", "_attachments", "_integrity", "_resolved", "_from",
-    "_hasShrinkwrap", "hasInstallScript", "integrity", "shasum", "maintainers", "time", "users",
+    "readme",
+    "dist",
+    "deprecated",
+    "_id",
+    "_rev",
+    "_npmUser",
+    "_attachments",
+    "_integrity",
+    "_resolved",
+    "_from",
+    "_hasShrinkwrap",
+    "hasInstallScript",
+    "integrity",
+    "shasum",
+    "maintainers",
+    "time",
+    "users",
 ];
 
 /// What an installer needs of a manifest, as the abbreviated form has it.
 const ABBREVIATED: &[&str] = &[
-    "name", "version", "dependencies", "optionalDependencies", "devDependencies", "bundleDependencies",
-    "peerDependencies", "peerDependenciesMeta", "acceptDependencies", "bin", "directories", "engines", "os", "cpu",
-    "libc", "funding", "hasInstallScript", "_hasShrinkwrap",
+    "name",
+    "version",
+    "dependencies",
+    "optionalDependencies",
+    "devDependencies",
+    "bundleDependencies",
+    "peerDependencies",
+    "peerDependenciesMeta",
+    "acceptDependencies",
+    "bin",
+    "directories",
+    "engines",
+    "os",
+    "cpu",
+    "libc",
+    "funding",
+    "hasInstallScript",
+    "_hasShrinkwrap",
 ];
 
 /// What a package shows of its latest version.
@@ -169,7 +199,10 @@ impl Stated {
                 // Options may follow a question mark (W3C Subresource Integrity).
                 let one = one.split('?').next().unwrap_or(one);
                 if one != digests.integrity {
-                    return Err(format!("The tarball's integrity is {}, the document says {one}.", digests.integrity));
+                    return Err(format!(
+                        "The tarball's integrity is {}, the document says {one}.",
+                        digests.integrity
+                    ));
                 }
             }
         }
@@ -189,8 +222,8 @@ impl Stated {
 pub fn check_tarball_manifest(manifest: &[u8], name: &NpmName, version: &str) -> Result<(), String> {
     // Editors on Windows begin a file with a byte order mark; npm skips it too.
     let text = manifest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(manifest);
-    let own: Map<String, Value> =
-        serde_json::from_slice(text).map_err(|error| format!("The tarball's package.json cannot be read: {error}."))?;
+    let own: Map<String, Value> = serde_json::from_slice(text)
+        .map_err(|error| format!("The tarball's package.json cannot be read: {error}."))?;
     let own_version = field(&own, "version").map(|own| own.trim_start_matches(['v', '=', ' ']).trim());
     // npm drops build metadata from what it publishes, but not from the file in the tarball.
     let own_version = own_version.map(|own| own.split('+').next().unwrap_or(own));
@@ -299,7 +332,8 @@ mod tests {
         let manifest = manifest.unwrap();
         assert_eq!(manifest.readme.as_deref(), Some("# n"));
         assert!(manifest.stated.check(&digests()).is_ok());
-        let contents = Contents { file_count: 2, unpacked_bytes: 30, has_binding_gyp: true, ..Contents::default() };
+        let contents =
+            Contents { file_count: 2, unpacked_bytes: 30, has_binding_gyp: true, ..Contents::default() };
         let prepared = manifest.prepare(&name(), "ada", &contents, &digests()).unwrap();
         let metadata: Value = serde_json::from_str(&prepared.metadata).unwrap();
         assert_eq!(metadata["_npmUser"], json!({"name": "ada", "email": ""}));
@@ -310,8 +344,13 @@ mod tests {
         let expected = json!({"name": "@s/n", "version": "1.0.0", "dependencies": {"a": "^1"},
             "bundleDependencies": ["a"], "hasInstallScript": true});
         assert_eq!(abbreviated, expected);
-        assert_eq!(prepared.dist, format!(
-            r#"{{"integrity":"sha512-x==","shasum":"{}","fileCount":2,"unpackedSize":30}}"#, "ab".repeat(20)));
+        assert_eq!(
+            prepared.dist,
+            format!(
+                r#"{{"integrity":"sha512-x==","shasum":"{}","fileCount":2,"unpackedSize":30}}"#,
+                "ab".repeat(20)
+            )
+        );
         assert_eq!(prepared.head, r#"{"description":"About","keywords":["x",3,"y"],"license":"MIT"}"#);
         assert_eq!((prepared.keywords.as_str(), prepared.deprecated.as_deref()), ("x y", Some("old")));
     }
@@ -347,7 +386,13 @@ mod tests {
     fn the_manifest_in_the_tarball_must_agree() {
         let check = |text: &str| check_tarball_manifest(text.as_bytes(), &name(), "1.0.0");
         assert!(check("\u{feff}{\"name\":\"@s/n\",\"version\":\"v1.0.0+build\"}").is_ok());
-        for text in ["", "[]", r#"{"name":"@s/n"}"#, r#"{"name":"n","version":"1.0.0"}"#, r#"{"name":"@s/n","version":"1.0.1"}"#] {
+        for text in [
+            "",
+            "[]",
+            r#"{"name":"@s/n"}"#,
+            r#"{"name":"n","version":"1.0.0"}"#,
+            r#"{"name":"@s/n","version":"1.0.1"}"#,
+        ] {
             assert!(check(text).is_err(), "{text}");
         }
     }

@@ -35,10 +35,12 @@ struct Membership {
 
 pub(super) async fn set_member(identity: &Identity, by: &Caller, org: &str, body: Body) -> Answer {
     let wanted: Membership = read(body).await?;
-    let role = wanted.role.as_deref().unwrap_or("developer").parse::<OrgRole>().map_err(Refusal::malformed)?;
+    let role =
+        wanted.role.as_deref().unwrap_or("developer").parse::<OrgRole>().map_err(Refusal::malformed)?;
     let member = identity.set_member(by, org, name(&wanted.user), role).await?;
     let size = identity.members(by, org).await?.len();
-    let answer = json!({"org": {"name": org, "size": size}, "user": member.username, "role": word(member.role)});
+    let answer =
+        json!({"org": {"name": org, "size": size}, "user": member.username, "role": word(member.role)});
     Ok(json(StatusCode::OK, &answer))
 }
 

@@ -55,7 +55,12 @@ pub(crate) struct Published {
 ///
 /// # Errors
 /// What is wrong with it, and what [`Registry::publish`] says.
-pub(crate) async fn publish(registry: &Registry, by: &Caller, key: Key, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn publish(
+    registry: &Registry,
+    by: &Caller,
+    key: Key,
+    body: Body,
+) -> Result<Response, Problem> {
     let upload = upload::receive(registry, by, None, body).await.map_err(|refusal| refusal.0)?;
     let release = match upload.tarball {
         Some(tarball) => {
@@ -93,8 +98,9 @@ async fn store(
 
 fn parse(document: &[u8]) -> Result<NewVersion, Problem> {
     serde_json::from_slice(document).map_err(|error| {
-        Problem::invalid("request.wrong_field", format!("The body cannot be read: {error}."))
-            .next("Send the fields that /openapi.json describes, or npm's publish document with the tarball in it.")
+        Problem::invalid("request.wrong_field", format!("The body cannot be read: {error}.")).next(
+            "Send the fields that /openapi.json describes, or npm's publish document with the tarball in it.",
+        )
     })
 }
 
@@ -126,7 +132,9 @@ async fn fetched(registry: &Registry, by: &Caller, new: NewVersion) -> Result<Ne
     registry.check_publish(by, crate::Ecosystem::Npm, name.as_str(), name.scope()).await?;
     let source = fetch::open(&new.tarball, &registry.settings().fetch_hosts).await?;
     let key = name.tarball(&new.version);
-    let tarball = upload::receive_tarball(registry, by, &name, key.clone(), source).await.map_err(|refusal| refusal.0)?;
+    let tarball = upload::receive_tarball(registry, by, &name, key.clone(), source)
+        .await
+        .map_err(|refusal| refusal.0)?;
     let manifest = manifest(&tarball.contents.manifest, &new)?;
     let tag = new.tag.as_deref().unwrap_or("latest");
     let document = json!({
@@ -148,8 +156,10 @@ fn manifest(own: &[u8], new: &NewVersion) -> Result<Map<String, Value>, Problem>
     let empty = Map::new();
     let stated = fields.get("dependencies").and_then(Value::as_object).unwrap_or(&empty);
     if new.dependencies.as_ref().is_some_and(|said| said != stated) {
-        return Err(Problem::invalid("registry.other_dependencies", "Nothing was published.")
-            .field("/dependencies", "The package.json in the tarball has other dependencies: leave them out here."));
+        return Err(Problem::invalid("registry.other_dependencies", "Nothing was published.").field(
+            "/dependencies",
+            "The package.json in the tarball has other dependencies: leave them out here.",
+        ));
     }
     let lacking = [
         ("description", new.description.clone().map(Value::String)),

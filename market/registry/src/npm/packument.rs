@@ -26,7 +26,9 @@ pub(super) async fn packument(
 ) -> Answer {
     let form = wanted_form(headers);
     let document = match registry.document(Ecosystem::Npm, form, base, name.as_str()).await {
-        Err(RegistryError::NotFound) => return proxied::packument(registry, by, base, headers, form, name).await,
+        Err(RegistryError::NotFound) => {
+            return proxied::packument(registry, by, base, headers, form, name).await;
+        }
         document => document?,
     };
     if document.package.access != Access::Public {
@@ -37,7 +39,11 @@ pub(super) async fn packument(
 
 /// Whether the caller may read a package that is not public: asked anew each time, so that it counts at once when
 /// somebody leaves a team.
-pub(super) async fn check_reader(registry: &Registry, by: &Caller, package: &Package) -> Result<(), RegistryError> {
+pub(super) async fn check_reader(
+    registry: &Registry,
+    by: &Caller,
+    package: &Package,
+) -> Result<(), RegistryError> {
     let (by, package) = (by.clone(), package.clone());
     let look = async move |tx: &mut Tx| Ok::<_, RegistryError>(access::may_read(tx, &by, &package).await?);
     if registry.store().read(look).await? { Ok(()) } else { Err(RegistryError::NotFound) }

@@ -285,7 +285,9 @@ fn about_package(method: &Method, segments: &[&str]) -> Result<Call, PathError> 
         (["dist-tags"], &Method::POST) => Ok(Call::MergeTags { name }),
         (["dist-tags"], method) => only(method, &Method::PUT, Call::ReplaceTags { name }),
         (["dist-tags", tag], &Method::PUT | &Method::POST) => Ok(Call::SetTag { name, tag: text(tag)? }),
-        (["dist-tags", tag], method) => only(method, &Method::DELETE, Call::RemoveTag { name, tag: text(tag)? }),
+        (["dist-tags", tag], method) => {
+            only(method, &Method::DELETE, Call::RemoveTag { name, tag: text(tag)? })
+        }
         (["visibility"], method) => only(method, &Method::GET, Call::Visibility { name }),
         (["collaborators"], method) => only(method, &Method::GET, Call::Collaborators { name }),
         (["access"], method) => only(method, &Method::POST, Call::SetAccess { name }),
@@ -354,7 +356,9 @@ fn under_npm(method: &Method, segments: &[&str]) -> Result<Call, PathError> {
         ["tokens"] => only(method, &Method::POST, Call::CreateToken),
         ["tokens", "token", key] => only(method, &Method::DELETE, Call::RevokeToken { key: text(key)? }),
         ["security", "advisories", "bulk"] => only(method, &Method::POST, Call::AuditBulk),
-        ["security", "audits"] | ["security", "audits", "quick"] => only(method, &Method::POST, Call::AuditQuick),
+        ["security", "audits"] | ["security", "audits", "quick"] => {
+            only(method, &Method::POST, Call::AuditQuick)
+        }
         ["keys"] => only(method, &Method::GET, Call::Keys),
         ["attestations", rest @ ..] => {
             let spec = rest.iter().map(|segment| text(segment)).collect::<Result<Vec<_>, _>>()?.join("/");
@@ -387,8 +391,17 @@ mod tests {
         for path in ["/@s/n", "/@s%2fn", "/@s%2Fn", "/%40s%2Fn", "/%40s/n", "//@s//n/"] {
             assert_eq!(get(path), Ok(Call::Packument { name: scoped(), write: false }), "{path}");
         }
-        for path in ["/@s/n/-/n-1.0.0.tgz", "/@s%2fn/-/n-1.0.0.tgz", "/@s/n/-/@s/n-1.0.0.tgz", "/@s%2fn/-/@s%2fn-1.0.0.tgz"] {
-            assert_eq!(get(path), Ok(Call::Tarball { name: scoped(), file: "n-1.0.0.tgz".to_owned() }), "{path}");
+        for path in [
+            "/@s/n/-/n-1.0.0.tgz",
+            "/@s%2fn/-/n-1.0.0.tgz",
+            "/@s/n/-/@s/n-1.0.0.tgz",
+            "/@s%2fn/-/@s%2fn-1.0.0.tgz",
+        ] {
+            assert_eq!(
+                get(path),
+                Ok(Call::Tarball { name: scoped(), file: "n-1.0.0.tgz".to_owned() }),
+                "{path}"
+            );
         }
         for path in ["/-/package/@s%2fn/dist-tags", "/-/package/@s/n/dist-tags"] {
             assert_eq!(get(path), Ok(Call::Tags { name: scoped() }), "{path}");
@@ -404,15 +417,39 @@ mod tests {
         let selector = |text: &str| Ok(Call::Manifest { name: scoped(), selector: text.to_owned() });
         assert_eq!(get("/@s/n/1.0.0-beta.1"), selector("1.0.0-beta.1"));
         assert_eq!(get("/@s%2fn/a%20b"), selector("a b"));
-        assert_eq!(Call::parse(&Method::GET, "/@s/n", Some("a=b&write=true")).unwrap(), Call::Packument { name: scoped(), write: true });
+        assert_eq!(
+            Call::parse(&Method::GET, "/@s/n", Some("a=b&write=true")).unwrap(),
+            Call::Packument { name: scoped(), write: true }
+        );
     }
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for path in ["/..", "/%2e%2e", "/a%2fb", "/@s", "/@s%2fn%2fx", "/.a", "/a%00b", "/%ff", "/@s/n%0a", "/node_modules"] {
+        for path in [
+            "/..",
+            "/%2e%2e",
+            "/a%2fb",
+            "/@s",
+            "/@s%2fn%2fx",
+            "/.a",
+            "/a%00b",
+            "/%ff",
+            "/@s/n%0a",
+            "/node_modules",
+        ] {
             assert!(matches!(get(path), Err(PathError::Malformed(_))), "{path}: {:?}", get(path));
         }
-        for path in ["/-", "/-/", "/-/nothing", "/-/all", "/a/-", "/a/-/b/c/d", "/a/b/c", "/-/user/ada", &"/a".repeat(20)] {
+        for path in [
+            "/-",
+            "/-/",
+            "/-/nothing",
+            "/-/all",
+            "/a/-",
+            "/a/-/b/c/d",
+            "/a/b/c",
+            "/-/user/ada",
+            &"/a".repeat(20),
+        ] {
             assert_eq!(get(path), Err(PathError::NotFound), "{path}");
         }
     }
@@ -420,7 +457,10 @@ mod tests {
     #[test]
     fn other_methods_are_told_so() {
         for (method, path) in [
-            (Method::POST, "/a"), (Method::PUT, "/-/ping"), (Method::GET, "/-/v1/login"), (Method::POST, "/a/-rev/1"),
+            (Method::POST, "/a"),
+            (Method::PUT, "/-/ping"),
+            (Method::GET, "/-/v1/login"),
+            (Method::POST, "/a/-rev/1"),
         ] {
             assert_eq!(Call::parse(&method, path, None), Err(PathError::Method), "{method} {path}");
         }

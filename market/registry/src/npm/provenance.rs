@@ -57,11 +57,17 @@ struct Digest {
 ///
 /// # Errors
 /// What is wrong with it, for the one who publishes.
-pub fn read(attachment: &Attachment, name: &NpmName, version: &str, sha512: &[u8]) -> Result<Provenance, String> {
+pub fn read(
+    attachment: &Attachment,
+    name: &NpmName,
+    version: &str,
+    sha512: &[u8],
+) -> Result<Provenance, String> {
     if attachment.data.len() > MAX_BUNDLE_BYTES {
         return Err(format!("The provenance bundle is larger than {MAX_BUNDLE_BYTES} bytes."));
     }
-    let unreadable = |error: &dyn std::fmt::Display| format!("The provenance bundle cannot be read: {error}.");
+    let unreadable =
+        |error: &dyn std::fmt::Display| format!("The provenance bundle cannot be read: {error}.");
     let bundle: Bundle = serde_json::from_str(&attachment.data).map_err(|error| unreadable(&error))?;
     let payload = STANDARD.decode(&bundle.dsse_envelope.payload).map_err(|error| unreadable(&error))?;
     let statement: Statement = serde_json::from_slice(&payload).map_err(|error| unreadable(&error))?;
@@ -69,7 +75,11 @@ pub fn read(attachment: &Attachment, name: &NpmName, version: &str, sha512: &[u8
         return Err("The provenance statement must have one subject.".to_owned());
     };
     if subject.name != name.purl(version) {
-        return Err(format!("The provenance statement is about {}, not {}.", subject.name, name.purl(version)));
+        return Err(format!(
+            "The provenance statement is about {}, not {}.",
+            subject.name,
+            name.purl(version)
+        ));
     }
     if !subject.digest.sha512.eq_ignore_ascii_case(&hex::encode(sha512)) {
         return Err("The provenance statement is about another tarball: its sha512 differs.".to_owned());

@@ -30,7 +30,8 @@ pub(super) async fn publish(
     name.check_new().map_err(|error| {
         RegistryError::Refused(format!("The name \"{name}\" cannot be published: {error}."))
     })?;
-    let tarball = tarball.ok_or_else(|| Refusal::malformed("The document has no tarball in _attachments."))?;
+    let tarball =
+        tarball.ok_or_else(|| Refusal::malformed("The document has no tarball in _attachments."))?;
     let release = release(name, &actor.username, document, tarball).map_err(RegistryError::Malformed)?;
     let changed = registry.publish(by, release).await?;
     Ok(done(StatusCode::CREATED, name.as_str(), &changed))

@@ -300,7 +300,10 @@ mod tests {
         assert_eq!(data, STANDARD.decode("aGVs/G8=").unwrap());
         assert_eq!(scanned.tarball.as_deref(), Some("@s/n-1.0.0.tgz"));
         let parsed: Value = serde_json::from_slice(&scanned.document).unwrap();
-        assert_eq!(parsed["_attachments"]["@s/n-1.0.0.tgz"], json!({"content_type":"x","data":"","length":5}));
+        assert_eq!(
+            parsed["_attachments"]["@s/n-1.0.0.tgz"],
+            json!({"content_type":"x","data":"","length":5})
+        );
     }
 
     #[test]

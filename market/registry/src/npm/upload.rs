@@ -71,7 +71,8 @@ async fn receive_from(
     let mut sink = Sink { registry, by, name, open: None };
     let mut received = 0u64;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::malformed("The request was cut short. Nothing was published."))?;
+        let frame =
+            frame.map_err(|_| Refusal::malformed("The request was cut short. Nothing was published."))?;
         let Ok(chunk) = frame.into_data() else { continue };
         received += chunk.len() as u64;
         if received > settings.max_publish_bytes {
@@ -154,8 +155,7 @@ impl Sink<'_> {
 
 fn begin(registry: &Registry, now: Timestamp) -> Box<(TarballReader, Writer)> {
     let settings = registry.settings();
-    let wanted =
-        NewBlob { max_bytes: settings.max_publish_bytes, digests: Digests::WithSha1AndSha512, now };
+    let wanted = NewBlob { max_bytes: settings.max_publish_bytes, digests: Digests::WithSha1AndSha512, now };
     Box::new((TarballReader::new(settings.tarball), registry.blobs().writer(wanted)))
 }
 

@@ -80,7 +80,8 @@ impl Bench {
         accounts.password_cost = Cost { memory_kib: 64, passes: 1 };
         let identity = Identity::new(store.clone(), clock.clone(), accounts);
         let registry = Registry::new(store.clone(), blobs, identity.clone(), settings);
-        let router = web::Stack::new(web::Surface::Registry, clock.clone()).around(registry::npm::router(registry.clone()));
+        let router = web::Stack::new(web::Surface::Registry, clock.clone())
+            .around(registry::npm::router(registry.clone()));
         Self { registry, identity, store, clock, router, _folder: folder }
     }
 
@@ -134,7 +135,8 @@ impl Bench {
 
     /// Publishes as npm does.
     pub(crate) async fn publish(&self, name: &str, version: &str, token: &str) -> Answer {
-        self.put(&format!("/npm/{}", name.replace('/', "%2f")), token, document(name, version, json!({}))).await
+        self.put(&format!("/npm/{}", name.replace('/', "%2f")), token, document(name, version, json!({})))
+            .await
     }
 
     pub(crate) async fn rev(&self, name: &str, token: &str) -> String {
@@ -210,7 +212,12 @@ pub(crate) async fn downloads(bench: &Bench, package: registry::PackageId) -> i6
     bench.store.read(look).await.unwrap()
 }
 
-pub(crate) async fn add_advisory(bench: &Bench, package: &'static str, range: &'static str, severity: &'static str) {
+pub(crate) async fn add_advisory(
+    bench: &Bench,
+    package: &'static str,
+    range: &'static str,
+    severity: &'static str,
+) {
     let write = async move |tx: &mut store::Tx| {
         tx.execute(&INSERT_ADVISORY, store::args![package, range, severity]).await
     };

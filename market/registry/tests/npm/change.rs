@@ -65,7 +65,9 @@ async fn deprecation_comes_and_goes() {
         let after = bench.get("/npm/pad", "").await.json();
         assert_eq!(after["versions"]["1.0.0"]["deprecated"], "use 1.1");
         assert!(after["versions"]["1.1.0"].get("deprecated").is_none());
-        assert!(after["versions"]["1.0.0"]["dist"]["tarball"].as_str().unwrap().starts_with("http://localhost"));
+        assert!(
+            after["versions"]["1.0.0"]["dist"]["tarball"].as_str().unwrap().starts_with("http://localhost")
+        );
         let conflict = bench.put("/npm/pad", &ada, stale).await.expect(409);
         assert!(conflict.error().contains("changed since"), "{}", conflict.error());
         document["_rev"] = json!(bench.rev("pad", &ada).await);
@@ -129,8 +131,10 @@ async fn owners_come_and_go() {
     both(MIGRATIONS, async |store| {
         let (bench, ada) = with_versions(store, &["1.0.0"]).await;
         let bob = bench.account("bob").await;
-        let list = |names: &[&str]| json!({"_id": "pad", "maintainers":
-            names.iter().map(|name| json!({"name": name, "email": ""})).collect::<Vec<_>>()});
+        let list = |names: &[&str]| {
+            json!({"_id": "pad", "maintainers":
+            names.iter().map(|name| json!({"name": name, "email": ""})).collect::<Vec<_>>()})
+        };
         bench.publish("pad", "1.0.1", &bob).await.expect(403);
         bench.put("/npm/pad/-rev/undefined", &ada, list(&["bob"])).await.expect(409);
         let rev = bench.rev("pad", &ada).await;
@@ -145,7 +149,8 @@ async fn owners_come_and_go() {
         bench.put("/npm/-/package/pad/owners", &bob, json!({"user": "ada"})).await.expect(200);
         let owners = bench.get("/npm/-/package/pad/owners", "").await.expect(200).json();
         assert_eq!(owners, json!([{"username": "ada", "email": ""}, {"username": "bob", "email": ""}]));
-        let collaborators = bench.get("/npm/-/package/pad/collaborators?format=cli", &ada).await.expect(200).json();
+        let collaborators =
+            bench.get("/npm/-/package/pad/collaborators?format=cli", &ada).await.expect(200).json();
         assert_eq!(collaborators, json!({"ada": "write", "bob": "write"}));
     })
     .await;
@@ -156,14 +161,18 @@ async fn stars() {
     both(MIGRATIONS, async |store| {
         let (bench, ada) = with_versions(store, &["1.0.0"]).await;
         let bob = bench.account("bob").await;
-        let star = json!({"_id": "pad", "_rev": bench.rev("pad", &bob).await, "users": {"bob": true, "ada": true}});
+        let star =
+            json!({"_id": "pad", "_rev": bench.rev("pad", &bob).await, "users": {"bob": true, "ada": true}});
         bench.put("/npm/pad", &bob, star).await.expect(200);
         let document = bench.get("/npm/pad?write=true", "").await.json();
         assert_eq!(document["users"], json!({"bob": true}), "only one's own");
         let rows = bench.get("/npm/-/_view/starredByUser?key=%22bob%22", &ada).await.expect(200).json();
         assert_eq!(rows["rows"][0]["value"], "pad");
         assert_eq!(bench.get("/npm/-/user/v1/star", &bob).await.expect(200).json(), json!(["pad"]));
-        bench.call(Method::DELETE, "/npm/-/user/v1/star", &bob, json!({"name": "pad", "package": "pad"})).await.expect(200);
+        bench
+            .call(Method::DELETE, "/npm/-/user/v1/star", &bob, json!({"name": "pad", "package": "pad"}))
+            .await
+            .expect(200);
         assert_eq!(bench.get("/npm/-/user/bob/stars", &ada).await.expect(200).json(), json!([]));
         bench.put("/npm/-/user/v1/star", &bob, json!({"package": "absent"})).await.expect(404);
     })

@@ -17,7 +17,8 @@ async fn signing_in_and_out_as_npm_does() {
     both(MIGRATIONS, async |store| {
         let bench = Bench::new(store).await;
         let path = "/npm/-/user/org.couchdb.user:ada";
-        let login = |password: &str| json!({"_id": "org.couchdb.user:ada", "name": "ada", "password": password});
+        let login =
+            |password: &str| json!({"_id": "org.couchdb.user:ada", "name": "ada", "password": password});
         let unknown = bench.put(path, "", login("correct horse battery")).await.expect(401);
         assert_eq!(unknown.header("www-authenticate"), "", "so that npm shows our words");
         let mut adduser = login("correct horse battery");
@@ -31,7 +32,10 @@ async fn signing_in_and_out_as_npm_does() {
         let again = bench.put(path, "elk_stale", login("correct horse battery")).await.expect(201).json();
         let token = again["token"].as_str().unwrap();
         assert_eq!(bench.get("/npm/-/whoami", token).await.expect(200).json()["username"], "ada");
-        assert_eq!(bench.get("/npm/-/npm/v1/user", token).await.expect(200).json()["email"], "ada@example.com");
+        assert_eq!(
+            bench.get("/npm/-/npm/v1/user", token).await.expect(200).json()["email"],
+            "ada@example.com"
+        );
         bench.delete(&format!("/npm/-/user/token/{token}"), token).await.expect(200);
         bench.get("/npm/-/whoami", token).await.expect(401);
     })
@@ -44,7 +48,8 @@ async fn signing_in_with_a_browser() {
         let bench = Bench::new(store).await;
         let ada = bench.account("ada").await;
         let start = bench.call(Method::POST, "/npm/-/v1/login", "", Value::Null).await.expect(200).json();
-        let done = start["doneUrl"].as_str().unwrap().strip_prefix("http://localhost:4873").unwrap().to_owned();
+        let done =
+            start["doneUrl"].as_str().unwrap().strip_prefix("http://localhost:4873").unwrap().to_owned();
         let pending = bench.get(&done, "").await.expect(202);
         assert_eq!(pending.header("retry-after"), "1");
         let id = start["loginUrl"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
@@ -96,8 +101,11 @@ async fn a_private_package_is_not_there_for_strangers() {
         let absent = bench.get("/npm/@ada/absent", &bob).await.expect(404);
         for token in ["", &bob] {
             for path in [
-                "/npm/@ada/secret", "/npm/@ada/secret?write=true", "/npm/@ada/secret/1.0.0",
-                "/npm/-/package/@ada%2fsecret/dist-tags", "/npm/-/package/@ada%2fsecret/visibility",
+                "/npm/@ada/secret",
+                "/npm/@ada/secret?write=true",
+                "/npm/@ada/secret/1.0.0",
+                "/npm/-/package/@ada%2fsecret/dist-tags",
+                "/npm/-/package/@ada%2fsecret/visibility",
             ] {
                 assert_eq!(bench.get(path, token).await.expect(404).error(), absent.error(), "{path}");
             }
@@ -124,7 +132,8 @@ async fn a_private_package_is_not_there_for_strangers() {
 async fn a_scope_belongs_to_its_organisation() {
     both(MIGRATIONS, async |store| {
         let bench = Bench::new(store).await;
-        let (ada, bob, eve) = (bench.account("ada").await, bench.account("bob").await, bench.account("eve").await);
+        let (ada, bob, eve) =
+            (bench.account("ada").await, bench.account("bob").await, bench.account("eve").await);
         found(&bench, &ada, "acme").await;
         bench.publish("@acme/pad", "1.0.0", &eve).await.expect(403);
         bench.publish("@acme/pad", "1.0.0", &ada).await.expect(201);
@@ -145,7 +154,10 @@ async fn a_scope_belongs_to_its_organisation() {
         let private = json!({"access": "private"});
         bench.call(Method::POST, "/npm/-/package/@acme%2fpad/access", &ada, private).await.expect(200);
         bench.get("/npm/@acme/pad", &bob).await.expect(404);
-        bench.put("/npm/-/org/acme/team", &ada, json!({"name": "core", "description": "x"})).await.expect(201);
+        bench
+            .put("/npm/-/org/acme/team", &ada, json!({"name": "core", "description": "x"}))
+            .await
+            .expect(201);
         bench.put("/npm/-/team/acme/core/user", &ada, json!({"user": "bob"})).await.expect(200);
         let grant = |permissions: &str| json!({"package": "@acme/pad", "permissions": permissions});
         bench.put("/npm/-/team/acme/core/package", &bob, grant("read-write")).await.expect(404);
@@ -154,8 +166,14 @@ async fn a_scope_belongs_to_its_organisation() {
         bench.publish("@acme/pad", "1.0.1", &bob).await.expect(403);
         bench.put("/npm/-/team/acme/core/package", &ada, grant("read-write")).await.expect(200);
         bench.publish("@acme/pad", "1.0.1", &bob).await.expect(201);
-        assert_eq!(bench.get("/npm/-/team/acme/core/package", &ada).await.json(), json!({"@acme/pad": "write"}));
-        bench.call(Method::DELETE, "/npm/-/team/acme/core/user", &ada, json!({"user": "bob"})).await.expect(200);
+        assert_eq!(
+            bench.get("/npm/-/team/acme/core/package", &ada).await.json(),
+            json!({"@acme/pad": "write"})
+        );
+        bench
+            .call(Method::DELETE, "/npm/-/team/acme/core/user", &ada, json!({"user": "bob"}))
+            .await
+            .expect(200);
         bench.get("/npm/@acme/pad", &bob).await.expect(404);
         assert_eq!(bench.get("/npm/-/org/acme/team", &bob).await.json(), json!(["acme:core"]));
     })

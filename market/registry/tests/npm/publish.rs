@@ -12,7 +12,9 @@ async fn what_is_published_can_be_installed() {
         let answer = bench.publish("left-pad", "1.0.0", &ada).await.expect(201);
         assert_eq!(answer.json()["success"], true);
 
-        let answer = bench.get_with("/npm/left-pad", &[("accept", "application/vnd.npm.install-v1+json; q=1.0, */*")]).await;
+        let answer = bench
+            .get_with("/npm/left-pad", &[("accept", "application/vnd.npm.install-v1+json; q=1.0, */*")])
+            .await;
         assert_eq!(answer.header("content-type"), "application/vnd.npm.install-v1+json");
         let document = answer.expect(200).json();
         let url = document["versions"]["1.0.0"]["dist"]["tarball"].as_str().unwrap();
@@ -22,7 +24,10 @@ async fn what_is_published_can_be_installed() {
 
         let full = bench.get("/left-pad", "").await.expect(200).json();
         assert_eq!(full["readme"], "# left-pad\n");
-        assert_eq!(full["versions"]["1.0.0"]["dist"]["tarball"], "http://localhost:4873/left-pad/-/left-pad-1.0.0.tgz");
+        assert_eq!(
+            full["versions"]["1.0.0"]["dist"]["tarball"],
+            "http://localhost:4873/left-pad/-/left-pad-1.0.0.tgz"
+        );
         assert_eq!(full["maintainers"], json!([{"name": "ada", "email": ""}]));
 
         let again = bench.publish("left-pad", "1.0.0", &ada).await.expect(403);
@@ -31,7 +36,10 @@ async fn what_is_published_can_be_installed() {
         let full = bench.get("/left-pad", "").await.expect(200).json();
         assert_eq!(full["dist-tags"], json!({"latest": "1.0.1"}));
         assert_eq!(full["versions"].as_object().unwrap().keys().collect::<Vec<_>>(), ["1.0.0", "1.0.1"]);
-        assert_eq!(bench.publish("left-pad", "1.0.2", "").await.expect(401).header("www-authenticate"), "Bearer realm=\"fondaco\"");
+        assert_eq!(
+            bench.publish("left-pad", "1.0.2", "").await.expect(401).header("www-authenticate"),
+            "Bearer realm=\"fondaco\""
+        );
         let _: Value = full;
     })
     .await;

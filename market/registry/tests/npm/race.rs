@@ -132,7 +132,11 @@ async fn readers_see_every_change_at_once() {
         for n in 1..30 {
             bench.publish("pad", &format!("1.0.{n}"), &ada).await.expect(201);
             let document: Value = bench.get("/npm/pad", "").await.expect(200).json();
-            assert_eq!(document["dist-tags"]["latest"], format!("1.0.{n}"), "never an old document after the answer");
+            assert_eq!(
+                document["dist-tags"]["latest"],
+                format!("1.0.{n}"),
+                "never an old document after the answer"
+            );
         }
         reading.store(false, std::sync::atomic::Ordering::SeqCst);
         for reader in readers {

@@ -7,7 +7,8 @@ use store::testing::both;
 
 use crate::bench::{Bench, MIGRATIONS, document};
 
-const SHORT: (&str, &str) = ("accept", "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*");
+const SHORT: (&str, &str) =
+    ("accept", "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_forms_look_like_this() {
@@ -70,7 +71,10 @@ async fn what_did_not_change_is_not_sent_again() {
         bench.get_with("/npm/pad", &[("if-none-match", &tags[0])]).await.expect(200);
         let since = plain.header("last-modified").to_owned();
         bench.get_with("/npm/pad", &[("if-modified-since", &since)]).await.expect(304);
-        bench.get_with("/npm/pad", &[("if-modified-since", &since), ("if-none-match", "\"x\"")]).await.expect(200);
+        bench
+            .get_with("/npm/pad", &[("if-modified-since", &since), ("if-none-match", "\"x\"")])
+            .await
+            .expect(200);
 
         bench.publish("pad", "1.0.1", &ada).await.expect(201);
         let changed = bench.get_with("/npm/pad", &[("if-none-match", &tags[2])]).await.expect(200);
@@ -109,10 +113,13 @@ async fn large_tarballs_stream_in_and_out() {
     both(MIGRATIONS, async |store| {
         let bench = Bench::new(store).await;
         let ada = bench.account("ada").await;
-        let noise: Vec<u8> = (0u32..700_000).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let noise: Vec<u8> =
+            (0u32..700_000).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         let manifest = json!({"name": "large", "version": "1.0.0"}).to_string();
-        let tarball =
-            crate::bench::tarball(&[("package/package.json", manifest.as_bytes()), ("package/noise", &noise)]);
+        let tarball = crate::bench::tarball(&[
+            ("package/package.json", manifest.as_bytes()),
+            ("package/noise", &noise),
+        ]);
         assert!(tarball.len() > 1 << 20);
         let document = crate::bench::document_with("large", "1.0.0", json!({}), &tarball);
         bench.put("/npm/large", &ada, document).await.expect(201);
@@ -157,7 +164,11 @@ async fn audits_tell_what_is_known() {
             "a": {"version": "1.0.0", "dependencies": {"left-pad": {"version": "1.1.0"}}},
             "left-pad": {"version": "1.3.0"},
         }});
-        let quick = bench.call(http::Method::POST, "/npm/-/npm/v1/security/audits", "", tree).await.expect(200).json();
+        let quick = bench
+            .call(http::Method::POST, "/npm/-/npm/v1/security/audits", "", tree)
+            .await
+            .expect(200)
+            .json();
         assert_eq!(quick["metadata"]["vulnerabilities"]["high"], 1);
         assert_eq!(quick["metadata"]["totalDependencies"], 3);
         let advisory = quick["advisories"].as_object().unwrap().values().next().unwrap();

@@ -32,7 +32,10 @@ async fn documents_that_are_wrong() {
             ("points to", changed(|d| d["dist-tags"] = json!({"next": "2.0.0"}))),
             ("no base64", changed(|d| *d.pointer_mut(data).unwrap() = json!("***"))),
             ("no gzip", changed(|d| *d.pointer_mut(data).unwrap() = json!("aGVsbG8="))),
-            ("bytes, the document says", changed(|d| d["_attachments"]["pad-1.0.0.tgz"]["length"] = json!(1))),
+            (
+                "bytes, the document says",
+                changed(|d| d["_attachments"]["pad-1.0.0.tgz"]["length"] = json!(1)),
+            ),
             ("Only scoped packages", changed(|d| d["access"] = json!("restricted"))),
             ("must be an object", changed(|d| d["versions"]["1.0.0"]["dependencies"] = json!([1]))),
             ("asks for nothing", json!({"_id": "pad"})),
@@ -42,7 +45,14 @@ async fn documents_that_are_wrong() {
             assert!(answer.error().contains(expected), "{expected}: {}", answer.error());
         }
         let other = document_with("pad", "1.0.0", json!({}), &small_tarball("pad", "1.0.1"));
-        assert!(bench.put("/npm/pad", &ada, other).await.expect(400).error().contains("package.json is of pad@1.0.1"));
+        assert!(
+            bench
+                .put("/npm/pad", &ada, other)
+                .await
+                .expect(400)
+                .error()
+                .contains("package.json is of pad@1.0.1")
+        );
         let bad_version = changed(|d| {
             let manifest = json!({"name": "pad", "version": "1.0"});
             d["versions"] = json!({"1.0": manifest});

@@ -80,7 +80,8 @@ fn parsed(method: &Method, path: &str) -> Call {
 
 #[test]
 fn every_call_is_in_the_list() {
-    let listed: BTreeSet<&str> = every_call().iter().map(|(method, path, _)| parsed(method, path).name()).collect();
+    let listed: BTreeSet<&str> =
+        every_call().iter().map(|(method, path, _)| parsed(method, path).name()).collect();
     let all: BTreeSet<&str> = Call::NAMES.iter().copied().collect();
     assert_eq!(listed, all);
 }
@@ -109,16 +110,37 @@ async fn nobody_gets_in() {
             };
             let status = anonymous.status.as_u16();
             assert!(expected.contains(&status), "anonymous: {method} {path}: {status}");
-            assert_eq!(anonymous.status == 401 && call.needs() == Needs::Account, !anonymous.header("www-authenticate").is_empty(), "{path}");
+            assert_eq!(
+                anonymous.status == 401 && call.needs() == Needs::Account,
+                !anonymous.header("www-authenticate").is_empty(),
+                "{path}"
+            );
             bench.call(method.clone(), path, "elk_wrong", body).await;
         }
         for (method, path, body) in every_call() {
             let call = parsed(&method, path);
             // What an account may do to itself, or see of what is public.
             let own = [
-                "Root", "Ping", "SignIn", "WebSignIn", "WebSignInDone", "Whoami", "User", "Profile", "EditProfile",
-                "Tokens", "CreateToken", "Search", "AuditBulk", "AuditQuick", "Keys", "OwnStars", "UserStars",
-                "StarredByUser", "UserPackages", "OrgPackages",
+                "Root",
+                "Ping",
+                "SignIn",
+                "WebSignIn",
+                "WebSignInDone",
+                "Whoami",
+                "User",
+                "Profile",
+                "EditProfile",
+                "Tokens",
+                "CreateToken",
+                "Search",
+                "AuditBulk",
+                "AuditQuick",
+                "Keys",
+                "OwnStars",
+                "UserStars",
+                "StarredByUser",
+                "UserPackages",
+                "OrgPackages",
             ];
             let answer = bench.call(method.clone(), path, &eve, body).await;
             let status = answer.status.as_u16();

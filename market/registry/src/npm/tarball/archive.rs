@@ -127,7 +127,9 @@ impl Archive {
         match std::mem::replace(&mut self.content, Purpose::Skip) {
             Purpose::Skip => {}
             Purpose::Manifest => self.contents.manifest = kept,
-            Purpose::Readme(name) => self.contents.readme = Some((name, String::from_utf8_lossy(&kept).into_owned())),
+            Purpose::Readme(name) => {
+                self.contents.readme = Some((name, String::from_utf8_lossy(&kept).into_owned()))
+            }
             Purpose::Pax => {
                 let fields = pax(&kept)?;
                 self.next.path = fields.path.or(self.next.path.take());
@@ -264,7 +266,8 @@ fn check_path(path: &[u8]) -> Result<String, TarballError> {
 
 /// `README`, `readme.md`, `ReadMe.markdown`, … at the top, in lower case.
 fn is_readme(name: &str) -> bool {
-    name == "readme" || ["readme.md", "readme.markdown", "readme.mdown", "readme.txt", "readme.rst"].contains(&name)
+    name == "readme"
+        || ["readme.md", "readme.markdown", "readme.mdown", "readme.txt", "readme.rst"].contains(&name)
 }
 
 /// Markdown is preferred to other forms, and the first of equals.

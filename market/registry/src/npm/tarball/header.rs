@@ -96,7 +96,8 @@ pub(super) fn pax(mut records: &[u8]) -> Result<PaxFields, TarballError> {
     let mut fields = PaxFields::default();
     while !records.is_empty() {
         let space = records.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?;
-        let length = std::str::from_utf8(&records[..space]).ok().and_then(|digits| digits.parse::<usize>().ok());
+        let length =
+            std::str::from_utf8(&records[..space]).ok().and_then(|digits| digits.parse::<usize>().ok());
         let record = length.and_then(|length| records.get(space + 1..length)).ok_or_else(wrong)?;
         let record = record.strip_suffix(b"\n").ok_or_else(wrong)?;
         let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(wrong)?;

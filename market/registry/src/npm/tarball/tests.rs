@@ -18,7 +18,8 @@ fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, kind, content) in entries {
         let mut header = tar::Header::new_ustar();
-        header.as_old_mut().name[..path.len().min(100)].copy_from_slice(&path.as_bytes()[..path.len().min(100)]);
+        header.as_old_mut().name[..path.len().min(100)]
+            .copy_from_slice(&path.as_bytes()[..path.len().min(100)]);
         header.set_entry_type(*kind);
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
@@ -69,7 +70,10 @@ fn long_names_of_both_kinds_are_followed() {
     pax.append_pax_extensions([("path", long.as_bytes())]).unwrap();
     let inner = archive(&[("package/short", FILE, b"")]);
     let bytes = [pax.into_inner().unwrap().split_at(1024).0, &inner].concat();
-    assert_eq!(read(&gzip(&bytes), TarballLimits::default(), 999), Err(TarballError::Path(long[..100].to_owned())));
+    assert_eq!(
+        read(&gzip(&bytes), TarballLimits::default(), 999),
+        Err(TarballError::Path(long[..100].to_owned()))
+    );
 
     let gnu = archive(&[
         ("././@LongLink", tar::EntryType::GNULongName, b"/etc/passwd\0"),
@@ -84,7 +88,9 @@ fn long_names_of_both_kinds_are_followed() {
 
 #[test]
 fn paths_that_leave_the_package_are_refused() {
-    for path in ["../evil", "package/../../evil", "/etc/passwd", "package\\..\\..\\evil", "C:evil", "package/..", ""] {
+    for path in
+        ["../evil", "package/../../evil", "/etc/passwd", "package\\..\\..\\evil", "C:evil", "package/..", ""]
+    {
         let read = read_entries(&[MANIFEST, (path, FILE, b"x")]);
         assert!(matches!(read, Err(TarballError::Path(_))), "{path}: {read:?}");
     }
@@ -106,7 +112,11 @@ fn links_and_devices_are_refused() {
 fn exactly_one_manifest() {
     assert_eq!(read_entries(&[("package/a", FILE, b"")]), Err(TarballError::Manifests(0)));
     for second in ["package/package.json", "package/./package.json", "x/Package.JSON"] {
-        assert_eq!(read_entries(&[MANIFEST, (second, FILE, b"")]), Err(TarballError::Manifests(2)), "{second}");
+        assert_eq!(
+            read_entries(&[MANIFEST, (second, FILE, b"")]),
+            Err(TarballError::Manifests(2)),
+            "{second}"
+        );
     }
     assert!(read_entries(&[MANIFEST, ("package/lib/package.json", FILE, b"")]).is_ok());
 }
@@ -116,7 +126,11 @@ fn claims_of_size_are_refused_without_the_bytes() {
     for field in [*b"77777777777\0", *b"\x80\0\0\0\0\0\0\x02\x54\x0b\xe4\0", [0xff; 12]] {
         let mut bytes = archive(&[("package/huge", FILE, b"")]);
         bytes[124..136].copy_from_slice(&field);
-        let sum: u32 = bytes[..512].iter().enumerate().map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) }).sum();
+        let sum: u32 = bytes[..512]
+            .iter()
+            .enumerate()
+            .map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) })
+            .sum();
         bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         let read = read(&gzip(&bytes[..512]), TarballLimits::default(), 100);
         assert_eq!(read, Err(TarballError::Unpacked(2 << 30)));
@@ -143,7 +157,10 @@ fn broken_archives_are_refused() {
     assert_eq!(read(b"no gzip", TarballLimits::default(), 3), Err(TarballError::Gzip));
     assert_eq!(read(&[], TarballLimits::default(), 3), Err(TarballError::Gzip));
     assert_eq!(read(&good[..good.len() - 9], TarballLimits::default(), 3), Err(TarballError::Gzip));
-    assert!(matches!(read(&gzip(&whole[..600]), TarballLimits::default(), 99), Err(TarballError::Archive(_))));
+    assert!(matches!(
+        read(&gzip(&whole[..600]), TarballLimits::default(), 99),
+        Err(TarballError::Archive(_))
+    ));
     let twice = [&whole[..], &whole].concat();
     assert_eq!(
         read(&gzip(&twice), TarballLimits::default(), 99),
