@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::args::{Color, Global};
@@ -77,14 +77,27 @@ impl Terminal {
             }
             return;
         }
+        if rows.is_empty() {
+            return;
+        }
+        // A column in which nothing stands says nothing to people.
+        let filled =
+            |index: usize| rows.iter().any(|row| row.get(index).is_some_and(|cell| !cell.is_empty()));
+        let columns: Vec<usize> = (0..head.len()).filter(|index| filled(*index)).collect();
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         // A terminal that does not know its width says 0.
         let width = console::Term::stdout().size().1;
         table.set_width(if width < 40 { 100 } else { width });
-        table.set_header(head.iter().map(|name| name.to_uppercase()));
-        for row in rows {
-            table.add_row(row.iter().map(|cell| plain(cell)));
+        table.set_header(columns.iter().map(|index| head[*index].to_uppercase()));
+        for row in &rows {
+            table.add_row(
+                columns.iter().map(|index| row.get(*index).map(|cell| plain(cell)).unwrap_or_default()),
+            );
+        }
+        // The first column is what the next command takes: it is never cut.
+        if let Some(first) = table.column_mut(0) {
+            first.set_constraint(ColumnConstraint::ContentWidth);
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));

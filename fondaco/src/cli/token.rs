@@ -61,7 +61,12 @@ fn row(token: &Value) -> Vec<String> {
     let scopes = token.get("scopes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let scopes = scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
     let or = |name: &str, absent: &str| {
-        Some(text(token, name)).filter(|text| !text.is_empty()).unwrap_or_else(|| absent.to_owned())
+        let time = text(token, name);
+        match time.split_once('.') {
+            Some((seconds, _)) => format!("{seconds}Z"),
+            None if time.is_empty() => absent.to_owned(),
+            None => time,
+        }
     };
     vec![
         text(token, "id"),

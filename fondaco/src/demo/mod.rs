@@ -183,10 +183,7 @@ async fn publish_all(rooms: &Rooms) -> Result<(), DemoError> {
     for name in STARRED {
         rooms.registry.star(&now, Ecosystem::Npm, name, true).await.map_err(refused)?;
     }
-    rooms.identity.sign_out(&now).await.or_else(|error| match error {
-        IdentityError::NotSignedIn => Ok(()),
-        error => Err(error),
-    })?;
+    rooms.identity.revoke_token_text(&now, token.expose()).await?;
     Ok(())
 }
 

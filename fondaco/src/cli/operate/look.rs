@@ -192,9 +192,7 @@ pub(super) async fn ports(config: &Config, timeout: Duration) -> Vec<Finding> {
         let name = format!("port {port}");
         findings.push(match TcpListener::bind(address).await {
             Ok(_) => Finding::ok(name, format!("free on {}", address.ip())),
-            Err(_) if is_ours(role, address, timeout).await => {
-                Finding::ok(name, "a fondaco server answers")
-            }
+            Err(_) if is_ours(role, address, timeout).await => Finding::ok(name, "a fondaco server answers"),
             Err(error) => Finding::fail(
                 name,
                 error.to_string(),
@@ -233,7 +231,9 @@ pub(super) async fn addresses(config: &Config, timeout: Duration) -> Vec<Finding
     for (name, url) in own {
         if let Some(url) = url {
             let answered = match name {
-                "registry url" => get(&format!("{}/-/ping", url.trim_end_matches('/')), timeout).await.map(|_| ()),
+                "registry url" => {
+                    get(&format!("{}/-/ping", url.trim_end_matches('/')), timeout).await.map(|_| ())
+                }
                 _ => answers(url, timeout).await,
             };
             findings.push(match answered {
@@ -264,7 +264,9 @@ pub(super) async fn addresses(config: &Config, timeout: Duration) -> Vec<Finding
 async fn is_ours(role: Role, address: SocketAddr, timeout: Duration) -> bool {
     let origin = format!("http://{address}");
     match role {
-        Role::Registry => get(&format!("{origin}/-/ping"), timeout).await.is_ok_and(|text| text.trim() == "{}"),
+        Role::Registry => {
+            get(&format!("{origin}/-/ping"), timeout).await.is_ok_and(|text| text.trim() == "{}")
+        }
         _ => answers(&origin, timeout).await.is_ok(),
     }
 }
