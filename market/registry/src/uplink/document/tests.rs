@@ -92,7 +92,8 @@ fn one_version_is_found_by_number_and_by_tag() {
     let source = document(&["1.0.0", "1.0.1"], json!({"latest": "1.0.1"}));
     let (document, _) = written(&source, Form::Full, &policy(&[], 0), Timestamp::from_secs(0));
     let one = |selector: &str| {
-        one_version(&document.to_string(), selector).map(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap())
+        one_version(&document.to_string(), selector)
+            .map(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap())
     };
     assert_eq!(one("latest").unwrap(), document["versions"]["1.0.1"]);
     assert_eq!(one("1.0.0").unwrap(), document["versions"]["1.0.0"]);
