@@ -53,7 +53,7 @@ impl Surfaces {
         let [api_limits, registry_limits, web_limits] = limits(config);
         let limits = [api_limits.clone(), registry_limits.clone(), web_limits.clone()];
         let api = api(rooms, addresses).merge(health::routes(health.clone()));
-        let pages = pages(rooms, &site);
+        let pages = pages(rooms);
         let table = [api.table(), pages.table()].concat();
         let assets = web::face::assets::routes();
         let api = api.into_router().merge(assets).layer(Extension(Arc::clone(&site)));
@@ -67,7 +67,10 @@ impl Surfaces {
             .route("/npm", pass_on(&registry))
             .route("/npm/{*path}", pass_on(&registry));
         Self {
-            api: stack(Surface::Api, api_limits).around(api.fallback(nothing)),
+            // A download over the API leads to the tarball on the port that was asked.
+            api: stack(Surface::Api, api_limits)
+                .around(api.fallback(nothing))
+                .route("/npm/{*path}", pass_on(&registry)),
             registry,
             web,
             orchestrator: stack(Surface::Orchestrator, Limits::off())
@@ -115,8 +118,8 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
 }
 
 /// The pages of all rooms.
-fn pages(rooms: &Rooms, site: &Arc<Site>) -> Routes {
-    registry::page::routes(rooms.registry.clone())
+fn pages(rooms: &Rooms) -> Routes {
+    identity::pages(rooms.identity.clone()).merge(registry::page::routes(rooms.registry.clone()))
 }
 
 fn stack(config: &Config, rooms: &Rooms, surface: Surface) -> Stack {

@@ -60,7 +60,8 @@ impl Registry {
     async fn find_readme(&self, package: &Package, version: &str) -> Result<Found, RegistryError> {
         let (id, version) = (package.id.clone(), version.to_owned());
         let look = async move |tx: &mut Tx| tx.first(&FIND_README, args![id, version, RENDERER]).await;
-        let row: Option<(String, Option<String>)> = self.store().read::<_, _, store::StoreError>(look).await?;
+        let row: Option<(String, Option<String>)> =
+            self.store().read::<_, _, store::StoreError>(look).await?;
         Ok(match row {
             None => Found::Nothing,
             Some((_, Some(html))) => Found::Rendered(Html::trusted(html)),

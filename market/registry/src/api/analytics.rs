@@ -71,7 +71,8 @@ pub(super) async fn analytics(
     let package = registry.find_by_id(&by, &asked.id).await?;
     let daily = registry.daily_downloads(&package, days, by.now()).await?;
     let counted = daily.into_iter().filter(|(_, count)| *count > 0);
-    let count = |(day, count)| Count { date: Timestamp::from_day(day).date(), event_type: "downloaded", count };
+    let count =
+        |(day, count)| Count { date: Timestamp::from_day(day).date(), event_type: "downloaded", count };
     let period = format!("{days} {}", if days == 1 { "day" } else { "days" });
     etag::json(&headers, &Analytics { period, analytics: counted.map(count).collect() })
 }

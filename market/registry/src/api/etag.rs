@@ -9,7 +9,8 @@ use web::Failure;
 
 /// `body` as JSON with an `ETag` of its content; 304 without a body where the caller has it already.
 pub(super) fn json(asked: &HeaderMap, body: &impl Serialize) -> Result<Response, Failure> {
-    let unwritable = |_| Failure(Problem::internal("registry.unwritable", "The answer could not be written."));
+    let unwritable =
+        |_| Failure(Problem::internal("registry.unwritable", "The answer could not be written."));
     let body = serde_json::to_vec(body).map_err(unwritable)?;
     let digest = hex::encode(&Sha256::digest(&body)[..12]);
     let etag = format!("\"{digest}\"");

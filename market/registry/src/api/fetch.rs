@@ -70,7 +70,8 @@ pub(crate) async fn open(address: &str, allowed: &[String]) -> Result<Source, Pr
         }
         let location = response.headers().get(http::header::LOCATION).and_then(|value| value.to_str().ok());
         let next = location.filter(|_| response.status().is_redirection()).and_then(|to| url.join(to).ok());
-        url = next.ok_or_else(|| failed(format!("The host answers with status {}.", response.status().as_u16())))?;
+        url = next
+            .ok_or_else(|| failed(format!("The host answers with status {}.", response.status().as_u16())))?;
     }
     Err(failed(format!("It redirects more than {MAX_REDIRECTS} times.")))
 }
@@ -120,12 +121,18 @@ impl Resolve for PublicHosts {
 }
 
 fn refused(why: &'static str) -> Problem {
-    Problem::invalid("registry.bad_source", "The tarball cannot be fetched from there. Nothing was published.")
-        .field("/tarball", why)
+    Problem::invalid(
+        "registry.bad_source",
+        "The tarball cannot be fetched from there. Nothing was published.",
+    )
+    .field("/tarball", why)
 }
 
 fn failed(why: impl std::fmt::Display) -> Problem {
-    Problem::upstream("registry.source_failed", format!("The tarball could not be fetched. {why} Nothing was published."))
+    Problem::upstream(
+        "registry.source_failed",
+        format!("The tarball could not be fetched. {why} Nothing was published."),
+    )
 }
 
 #[cfg(test)]
@@ -141,8 +148,15 @@ mod tests {
     #[test]
     fn only_https_at_public_addresses_is_asked() {
         for address in [
-            "http://example.com/a.tgz", "https://127.0.0.1/a.tgz", "https://[::1]/a", "https://169.254.169.254/latest",
-            "https://2130706433/", "https://0x7f.1/", "https://u:p@example.com/", "ftp://example.com/", "file:///etc/passwd",
+            "http://example.com/a.tgz",
+            "https://127.0.0.1/a.tgz",
+            "https://[::1]/a",
+            "https://169.254.169.254/latest",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://u:p@example.com/",
+            "ftp://example.com/",
+            "file:///etc/passwd",
             "https://[::ffff:10.0.0.1]/",
         ] {
             assert!(!is_allowed(address, &[]), "{address}");

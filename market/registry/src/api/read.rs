@@ -234,10 +234,12 @@ pub(super) async fn download(
     let shown = registry.show(by, ecosystem, name).await?;
     let release = shown.release(Some(version))?;
     let base = registry.documents().bases.of(headers.get(header::HOST), Mount::Npm);
-    let npm = NpmName::parse(&shown.package.name).map_err(|error| RegistryError::Malformed(error.to_string()))?;
+    let npm =
+        NpmName::parse(&shown.package.name).map_err(|error| RegistryError::Malformed(error.to_string()))?;
     let file = npm.tarball(&release.version);
     let address = format!("{}{}/-/{file}", base.tarballs(shown.package.access), shown.package.name);
-    let no_address = |_| Problem::internal("registry.no_address", "The address of the tarball cannot be written.");
+    let no_address =
+        |_| Problem::internal("registry.no_address", "The address of the tarball cannot be written.");
     let location = HeaderValue::from_str(&address).map_err(no_address)?;
     Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
 }

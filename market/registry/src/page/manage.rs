@@ -12,8 +12,8 @@ use web::face::FormState;
 use web::face::parts::Choice;
 use web::{Failure, Form, Path};
 
-use super::package::draw_manage;
 use super::address_of;
+use super::package::draw_manage;
 use crate::access::operates;
 use crate::owners::OwnerChange;
 use crate::package::{Access, MaintainerRole, OwnerKind};
@@ -52,17 +52,28 @@ impl Manage {
     pub(super) fn new(registry: &Registry, by: &Caller, shown: &Shown, form: FormState) -> Self {
         let window = registry.settings().unpublish_window;
         let removable = |published_at| operates(by) || by.now().since(published_at) <= window;
-        let versions = || shown.releases.iter().map(|release| Choice::new(&release.version, &release.version, ""));
+        let versions =
+            || shown.releases.iter().map(|release| Choice::new(&release.version, &release.version, ""));
         let recent = shown.releases.iter().filter(|release| removable(release.published_at));
-        let recent: Vec<Choice> = recent.map(|release| Choice::new(&release.version, &release.version, "")).collect();
-        let deprecated = shown.releases.iter().filter_map(|one| Some((one.version.clone(), one.deprecated.clone()?)));
+        let recent: Vec<Choice> =
+            recent.map(|release| Choice::new(&release.version, &release.version, "")).collect();
+        let deprecated =
+            shown.releases.iter().filter_map(|one| Some((one.version.clone(), one.deprecated.clone()?)));
         Self {
-            form: if form == FormState::default() { FormState::with(&[("access", shown.package.access.as_str())]) } else { form },
+            form: if form == FormState::default() {
+                FormState::with(&[("access", shown.package.access.as_str())])
+            } else {
+                form
+            },
             is_owner: shown.standing >= Standing::Owner,
             versions: std::iter::once(Choice::new(ALL, "All versions", "")).chain(versions()).collect(),
             deprecated: deprecated.collect(),
             tags: shown.tags.iter().map(|(tag, version)| (tag.clone(), version.clone())).collect(),
-            maintainers: shown.maintainers.iter().map(|(name, role)| (name.clone(), *role == MaintainerRole::Owner)).collect(),
+            maintainers: shown
+                .maintainers
+                .iter()
+                .map(|(name, role)| (name.clone(), *role == MaintainerRole::Owner))
+                .collect(),
             question: format!("Unpublish from {}", shown.package.name),
             accesses: accesses(shown.package.owner_kind),
             whole: recent.len() == shown.releases.len(),
@@ -89,7 +100,9 @@ fn window_words(hours: u64, operator: bool) -> String {
     if operator {
         return format!("As an operator you may remove any version. {rest}");
     }
-    format!("A version can be removed for {hours} hours after it was published. {rest} Later, deprecate it instead.")
+    format!(
+        "A version can be removed for {hours} hours after it was published. {rest} Later, deprecate it instead."
+    )
 }
 
 /// What a form sends; which fields there are depends on `action`.
@@ -120,7 +133,13 @@ pub(super) async fn change(
         Err(problem) if matches!(problem.status, 401 | 404) => Err(problem.into()),
         Err(problem) if !can_manage(&registry, &visit.caller, &name).await => Err(problem.into()),
         Err(problem) => {
-            let kept = [("version", &sent.version), ("message", &sent.message), ("tag", &sent.tag), ("username", &sent.username), ("access", &sent.access)];
+            let kept = [
+                ("version", &sent.version),
+                ("message", &sent.message),
+                ("tag", &sent.tag),
+                ("username", &sent.username),
+                ("access", &sent.access),
+            ];
             let form = FormState::with(&kept.map(|(key, value)| (key, value.as_str()))).failed(&problem);
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
             let mut page = draw_manage(&registry, visit, &name, form).await?;
@@ -136,7 +155,12 @@ async fn can_manage(registry: &Registry, by: &Caller, name: &str) -> bool {
 }
 
 /// Does it, and tells where to go then.
-async fn apply(registry: &Registry, by: &Caller, name: &str, sent: &Sent) -> Result<(String, &'static str), Problem> {
+async fn apply(
+    registry: &Registry,
+    by: &Caller,
+    name: &str,
+    sent: &Sent,
+) -> Result<(String, &'static str), Problem> {
     let npm = Ecosystem::Npm;
     let missing = |field: &'static str, words: &'static str| {
         Problem::invalid("registry.form", "Nothing was changed.").field(field, words)
@@ -146,14 +170,21 @@ async fn apply(registry: &Registry, by: &Caller, name: &str, sent: &Sent) -> Res
         "deprecate" if sent.message.trim().is_empty() => {
             return Err(missing("/message", "Say why, and what to use instead."));
         }
-        "deprecate" => deprecate(registry, by, name, sent, sent.message.trim()).await.map(|()| "Deprecated. Whoever installs it now is told why.")?,
-        "undeprecate" => deprecate(registry, by, name, sent, "").await.map(|()| "The deprecation was taken back.")?,
+        "deprecate" => deprecate(registry, by, name, sent, sent.message.trim())
+            .await
+            .map(|()| "Deprecated. Whoever installs it now is told why.")?,
+        "undeprecate" => {
+            deprecate(registry, by, name, sent, "").await.map(|()| "The deprecation was taken back.")?
+        }
         "tag" if sent.tag.trim().is_empty() => return Err(missing("/tag", "Name the tag, such as next.")),
         "tag" => {
             let tags = BTreeMap::from([(sent.tag.trim().to_owned(), sent.version.clone())]);
             registry.change_tags(by, npm, name, TagChange::Set(tags)).await.map(|_| "The tag was set.")?
         }
-        "untag" => registry.change_tags(by, npm, name, TagChange::Remove(sent.tag.clone())).await.map(|_| "The tag was removed.")?,
+        "untag" => registry
+            .change_tags(by, npm, name, TagChange::Remove(sent.tag.clone()))
+            .await
+            .map(|_| "The tag was removed.")?,
         "add" if sent.username.trim().is_empty() => return Err(missing("/username", "Name an account.")),
         "add" => {
             let change = OwnerChange::Add(sent.username.trim().to_owned());
@@ -164,10 +195,13 @@ async fn apply(registry: &Registry, by: &Caller, name: &str, sent: &Sent) -> Res
             registry.change_owners(by, npm, name, change).await.map(|_| "The maintainer was removed.")?
         }
         "access" => {
-            let access = access_of(&sent.access).ok_or_else(|| missing("/access", "Choose who may read it."))?;
+            let access =
+                access_of(&sent.access).ok_or_else(|| missing("/access", "Choose who may read it."))?;
             registry.set_access(by, npm, name, access).await.map(|_| "The access was changed.")?
         }
-        "unpublish" if sent.confirm != name => return Err(missing("/confirm", "Type the name of the package to go on.")),
+        "unpublish" if sent.confirm != name => {
+            return Err(missing("/confirm", "Type the name of the package to go on."));
+        }
         "unpublish" if sent.version == ALL => {
             registry.unpublish(by, npm, name, sent.rev.clone()).await?;
             return Ok(("/packages".to_owned(), GONE));
@@ -177,7 +211,12 @@ async fn apply(registry: &Registry, by: &Caller, name: &str, sent: &Sent) -> Res
             registry.star(by, npm, name, sent.action == "star").await?;
             return Ok((page, if sent.action == "star" { "Starred." } else { "The star was taken away." }));
         }
-        _ => return Err(Problem::bad_request("registry.form", "This form is not known here. Nothing was changed.")),
+        _ => {
+            return Err(Problem::bad_request(
+                "registry.form",
+                "This form is not known here. Nothing was changed.",
+            ));
+        }
     };
     Ok((format!("{page}?tab=manage"), done))
 }
@@ -190,7 +229,8 @@ async fn deprecate(
     message: &str,
 ) -> Result<(), RegistryError> {
     let shown = registry.show(by, Ecosystem::Npm, name).await?;
-    let chosen = shown.releases.iter().filter(|release| sent.version == ALL || release.version == sent.version);
+    let chosen =
+        shown.releases.iter().filter(|release| sent.version == ALL || release.version == sent.version);
     let messages: BTreeMap<String, String> =
         chosen.map(|release| (release.version.clone(), message.to_owned())).collect();
     if messages.is_empty() {

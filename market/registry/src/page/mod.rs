@@ -25,7 +25,8 @@ pub fn routes(registry: Registry) -> Routes {
 }
 
 /// What stays as it is in a query or a path of ours; a scoped name reads as it is written.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/').remove(b'@').remove(b'~');
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/').remove(b'@').remove(b'~');
 
 /// A text as part of an address.
 pub(crate) fn encoded(text: &str) -> impl std::fmt::Display + '_ {

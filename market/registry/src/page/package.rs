@@ -47,8 +47,8 @@ pub(crate) enum Body {
     Manage(Box<Manage>),
 }
 
-/// The dependencies of one kind: a name for the address, a title, and what they are.
-type Group = (&'static str, &'static str, Vec<Dependency>);
+/// The dependencies of one kind: an id, a title, a name for the table, and what they are.
+type Group = (&'static str, &'static str, &'static str, Vec<Dependency>);
 
 /// A version in the list, with its tags.
 pub(crate) struct Line {
@@ -70,7 +70,8 @@ struct PackagePage {
     purl: String,
     body: Body,
     week: u64,
-    spark: Html,
+    /// `None` while nobody has downloaded it lately.
+    spark: Option<Html>,
     address: String,
     /// The address of the downloads in detail.
     downloads: String,
@@ -123,7 +124,9 @@ async fn draw(
             Body::Versions { lines, pager }
         }
         "dependencies" => Body::Dependencies(grouped(&manifest)),
-        "dependents" => Body::Dependents { pager: pager("dependents", dependents.len(), total), hits: dependents },
+        "dependents" => {
+            Body::Dependents { pager: pager("dependents", dependents.len(), total), hits: dependents }
+        }
         "provenance" => provenance(&shown, &release)?,
         "downloads" => Body::Downloads {
             chart: chart(&registry.daily_downloads(&shown.package, CHART_DAYS, by.now()).await?),
@@ -136,9 +139,14 @@ async fn draw(
         _ => return Err(Problem::not_found("registry.no_tab", "There is no such part of this page.").into()),
     };
     let daily = registry.daily_downloads(&shown.package, SPARK_DAYS, by.now()).await?;
-    let name = NpmName::parse(&shown.package.name).map_err(|error| RegistryError::Malformed(error.to_string()))?;
+    let name =
+        NpmName::parse(&shown.package.name).map_err(|error| RegistryError::Malformed(error.to_string()))?;
     let is_latest = shown.package.latest.as_deref() == Some(release.version.as_str());
-    let description = if manifest.description.is_empty() { format!("{name} for npm.") } else { manifest.description.clone() };
+    let description = if manifest.description.is_empty() {
+        format!("{name} for npm.")
+    } else {
+        manifest.description.clone()
+    };
     let page = PackagePage {
         tabs: tabs(&shown, &manifest, total, asked, &release, is_latest),
         commands: commands(&name, (!is_latest).then_some(release.version.as_str())),
@@ -166,10 +174,6 @@ impl PackagePage {
             Access::Organisation => Some("Organisation only"),
         }
     }
-
-    fn maintained_by(&self) -> String {
-        face::text::counted(self.shown.maintainers.len(), "maintainer")
-    }
 }
 
 /// An address as people read it: without scheme and without the slash at its end.
@@ -193,7 +197,12 @@ fn tabs(
         let tab = if key == "readme" { String::new() } else { format!("tab={key}") };
         let said: Vec<&str> = [tab.as_str(), &version].into_iter().filter(|text| !text.is_empty()).collect();
         let query = if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) };
-        Tab::new(label, format!("{address}{query}"), count.map(face::text::count).unwrap_or_default(), key == present)
+        Tab::new(
+            label,
+            format!("{address}{query}"),
+            count.map(face::text::count).unwrap_or_default(),
+            key == present,
+        )
     };
     let needed = manifest.dependencies.iter().filter(|one| one.kind != DependencyKind::Development).count();
     let mut tabs = vec![
@@ -239,18 +248,21 @@ fn most_fetched(shown: &Shown) -> Vec<ReleaseLine> {
 /// The dependencies by kind, with what each kind is for.
 fn grouped(manifest: &Manifest) -> Vec<Group> {
     let kinds = [
-        (DependencyKind::Runtime, "runtime", "Installed with it"),
-        (DependencyKind::Peer, "peer", "You bring these"),
-        (DependencyKind::Optional, "optional", "Installed where possible"),
-        (DependencyKind::Development, "development", "Only to work on it"),
+        (DependencyKind::Runtime, "runtime", "Installed with it", "Dependencies"),
+        (DependencyKind::Peer, "peer", "You bring these", "Peer dependencies"),
+        (DependencyKind::Optional, "optional", "Installed where possible", "Optional dependencies"),
+        (DependencyKind::Development, "development", "Only to work on it", "Development dependencies"),
     ];
-    let groups = kinds.map(|(kind, id, title)| (id, title, manifest.of_kind(kind).cloned().collect::<Vec<_>>()));
-    groups.into_iter().filter(|(_, _, list)| !list.is_empty()).collect()
+    let groups = kinds.map(|(kind, id, title, label)| {
+        (id, title, label, manifest.of_kind(kind).cloned().collect::<Vec<_>>())
+    });
+    groups.into_iter().filter(|(_, _, _, list)| !list.is_empty()).collect()
 }
 
 fn provenance(shown: &Shown, release: &ReleaseLine) -> Result<Body, RegistryError> {
     let kind = release.provenance.clone().ok_or(RegistryError::NoPart("provenance"))?;
-    let file = format!("/npm/-/npm/v1/attestations/{}@{}", encoded(&shown.package.name), encoded(&release.version));
+    let file =
+        format!("/npm/-/npm/v1/attestations/{}@{}", encoded(&shown.package.name), encoded(&release.version));
     Ok(Body::Provenance { kind, file })
 }
 
@@ -259,10 +271,10 @@ fn values(daily: &[(i64, u64)]) -> Vec<f64> {
     daily.iter().map(|(_, count)| *count as f64).collect()
 }
 
-fn spark(daily: &[(i64, u64)]) -> Html {
+fn spark(daily: &[(i64, u64)]) -> Option<Html> {
     let total: u64 = daily.iter().map(|(_, count)| count).sum();
     let label = format!("Downloads a day over {} days, {} in all", daily.len(), face::text::count(total));
-    sparkline(&values(daily), &label)
+    (total > 0).then(|| sparkline(&values(daily), &label))
 }
 
 fn chart(daily: &[(i64, u64)]) -> Html {

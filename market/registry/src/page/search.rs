@@ -100,7 +100,8 @@ async fn list(
     let viewer = registry.viewer(&by).await?;
     let found = registry.search().search(&query, &viewer, sort, paging).await?;
     let words: String = asked.q.trim().chars().take(80).collect();
-    let title = if words.is_empty() { "Packages".to_owned() } else { format!("Results for \u{201c}{words}\u{201d}") };
+    let title =
+        if words.is_empty() { "Packages".to_owned() } else { format!("Results for \u{201c}{words}\u{201d}") };
     let mut shell = shell.page(format!("{title} - Packages"), "packages").describe("Packages, with filters.");
     if words.is_empty() {
         shell.title = title.clone();
@@ -148,7 +149,8 @@ fn sorts(path: &str, usual: Sort, present: Sort, asked: &Asked) -> Vec<Choice> {
         Sort::Newest => "Newest",
     };
     // Without words nothing is more relevant than anything else.
-    let offered = Sort::ALL.into_iter().filter(|sort| !(asked.q.trim().is_empty() && *sort == Sort::Relevance));
+    let offered =
+        Sort::ALL.into_iter().filter(|sort| !(asked.q.trim().is_empty() && *sort == Sort::Relevance));
     let choice = |sort: Sort| {
         let word = if sort == usual { String::new() } else { sort.as_str().to_owned() };
         Choice {
@@ -208,8 +210,12 @@ mod tests {
     #[test]
     fn addresses_hold_what_was_chosen_and_nothing_else() {
         assert_eq!(address("/search", &Asked::default()), "/search");
-        let asked = Asked { q: "a&b=\"c\" ü".into(), license: "Apache-2.0".into(), offset: 20, ..Asked::default() };
-        assert_eq!(address("/search", &asked), "/search?q=a%26b%3D%22c%22%20%C3%BC&license=Apache-2.0&offset=20");
+        let asked =
+            Asked { q: "a&b=\"c\" ü".into(), license: "Apache-2.0".into(), offset: 20, ..Asked::default() };
+        assert_eq!(
+            address("/search", &asked),
+            "/search?q=a%26b%3D%22c%22%20%C3%BC&license=Apache-2.0&offset=20"
+        );
     }
 
     #[test]

@@ -133,7 +133,12 @@ impl Head {
 
     pub(super) fn keywords(&self) -> Box<[Box<str>]> {
         let list = self.keywords.as_array().map(Vec::as_slice).unwrap_or_default();
-        list.iter().filter_map(Value::as_str).filter(|word| !word.trim().is_empty()).take(MAX_KEYWORDS).map(cut).collect()
+        list.iter()
+            .filter_map(Value::as_str)
+            .filter(|word| !word.trim().is_empty())
+            .take(MAX_KEYWORDS)
+            .map(cut)
+            .collect()
     }
 
     /// A licence is a text, or in old manifests an object.

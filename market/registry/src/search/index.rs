@@ -1,8 +1,11 @@
 //! The index: which packages have which words.
 //!
-//! It is our own rather than a search library's: at 10,000 packages it fits into some tens of megabytes and answers
-//! in about a millisecond, and what a stranger finds can be decided per package before anything is counted, ranked
-//! or suggested. `tests/search_speed.rs` measures it.
+//! It is our own rather than a search library's. Measured at 10,000 packages, optimised, on two cores: 18 MB, filled
+//! in 0.1 s, 0.2 to 3 ms for a search (7 ms where everything fits), 3 ms for eight misspelt words; no dependency but
+//! an edit distance, while tantivy 0.27 with no features adds 232 s of processor time to a first build. And what a
+//! stranger finds is decided per package before anything is counted, ranked or suggested, so that private packages
+//! leave no trace in totals or suggestions, which an index over all of them could not promise.
+//! `tests/catalogue/speed.rs` measures it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -99,10 +102,10 @@ impl Index {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         for (word, fields) in fields_of(&entry) {
-            let term = self.terms.entry(word.into()).or_insert_with_key(|word| Term {
-                letters: letters(word),
-                postings: Vec::with_capacity(1),
-            });
+            let term = self
+                .terms
+                .entry(word.into())
+                .or_insert_with_key(|word| Term { letters: letters(word), postings: Vec::with_capacity(1) });
             term.postings.push((place, fields));
         }
         self.places.insert(entry.id.clone(), place);
@@ -153,13 +156,21 @@ impl Index {
 
     /// All that `viewer` may see.
     pub(super) fn visible(&self, viewer: &Viewer) -> impl Iterator<Item = (&Arc<Entry>, Downloads)> {
-        self.slots.iter().flatten().filter(|slot| viewer.sees(&slot.entry)).map(|slot| (&slot.entry, slot.downloads))
+        self.slots
+            .iter()
+            .flatten()
+            .filter(|slot| viewer.sees(&slot.entry))
+            .map(|slot| (&slot.entry, slot.downloads))
     }
 
     /// Finds what has the words of `query` and fits its qualifiers, among what `viewer` may see. What `viewer`
     /// may not see has no influence on anything in the answer.
     pub(super) fn find(&self, query: &Query, viewer: &Viewer) -> Matched<'_> {
-        let seen: Vec<bool> = self.slots.iter().map(|slot| slot.as_ref().is_some_and(|slot| viewer.sees(&slot.entry))).collect();
+        let seen: Vec<bool> = self
+            .slots
+            .iter()
+            .map(|slot| slot.as_ref().is_some_and(|slot| viewer.sees(&slot.entry)))
+            .collect();
         let mut sums: Sums = vec![(0, 0); self.slots.len()];
         let mut mended = query.words.clone();
         for word in &mut mended {
@@ -171,12 +182,13 @@ impl Index {
         let most = sums.iter().map(|(count, _)| usize::from(*count)).max().unwrap_or(0);
         let needed = if query.words.is_empty() { 0 } else { most.max(query.words.len().div_ceil(2)) };
         let squeezed_text = squeezed(&query.text);
-        let candidates = self.slots.iter().enumerate().filter(|(place, _)| seen[*place]).filter_map(|(place, slot)| {
-            let slot = slot.as_ref()?;
-            let (count, sum) = sums[place];
-            let fits = usize::from(count) >= needed && query.admits(&slot.entry);
-            fits.then(|| rank(slot, query, &squeezed_text, sum))
-        });
+        let candidates =
+            self.slots.iter().enumerate().filter(|(place, _)| seen[*place]).filter_map(|(place, slot)| {
+                let slot = slot.as_ref()?;
+                let (count, sum) = sums[place];
+                let fits = usize::from(count) >= needed && query.admits(&slot.entry);
+                fits.then(|| rank(slot, query, &squeezed_text, sum))
+            });
         let candidates = candidates.collect();
         let did_you_mean = (mended != query.words).then(|| query.with_words(&mended));
         Matched { candidates, did_you_mean }
@@ -196,7 +208,11 @@ impl Index {
             found |= visible > 0;
             visible
         };
-        for (text, term) in self.terms.range::<str, _>((Bound::Included(word), Bound::Unbounded)).take_while(|(text, _)| text.starts_with(word)) {
+        for (text, term) in self
+            .terms
+            .range::<str, _>((Bound::Included(word), Bound::Unbounded))
+            .take_while(|(text, _)| text.starts_with(word))
+        {
             add(term, if **text == *word { 100 } else { 70 }, &mut worths);
         }
         let mut nearest: Option<(usize, u32, &str)> = None;
@@ -205,7 +221,8 @@ impl Index {
             for (text, term) in self.terms.iter().filter(|_| most > 0) {
                 let Some(slips) = distance(word, bits, text, term.letters, most) else { continue };
                 let visible = add(term, if slips == 1 { 50 } else { 35 }, &mut worths);
-                let nearer = nearest.is_none_or(|(least, count, _)| (slips, u32::MAX - visible) < (least, u32::MAX - count));
+                let nearer = nearest
+                    .is_none_or(|(least, count, _)| (slips, u32::MAX - visible) < (least, u32::MAX - count));
                 if visible > 0 && nearer {
                     nearest = Some((slips, visible, text));
                 }
@@ -236,7 +253,12 @@ fn rank<'a>(slot: &'a Slot, query: &Query, squeezed_text: &str, sum: u32) -> Can
     };
     let words = u32::try_from(query.words.len()).unwrap_or(1).max(1);
     let popularity = (slot.downloads.month + 1).ilog2() * 6;
-    Candidate { entry: &slot.entry, downloads: slot.downloads, relevance: closeness + sum / words + popularity, exact }
+    Candidate {
+        entry: &slot.entry,
+        downloads: slot.downloads,
+        relevance: closeness + sum / words + popularity,
+        exact,
+    }
 }
 
 /// The words of a package, with the fields in which each stands.

@@ -18,7 +18,7 @@ use crate::package::PackageId;
 /// How many packages one transaction reads.
 const PAGE: usize = 500;
 /// How often downloads are read anew: they only move the ranking a little.
-const DOWNLOADS_EVERY: Duration = Duration::from_secs(300);
+const DOWNLOADS_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait after the database failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -59,11 +59,19 @@ impl Search {
         let mut after = String::new();
         loop {
             let from = after.clone();
-            let (ids, loaded) = self.store.read(async move |tx: &mut Tx| {
-                let ids: Vec<PackageId> = tx.all(&sql::LIST_FINDABLE, args![from, PAGE as i64]).await?.into_iter().map(|(id,)| id).collect();
-                let loaded = load(tx, &ids, now).await?;
-                Ok::<_, StoreError>((ids, loaded))
-            }).await?;
+            let (ids, loaded) = self
+                .store
+                .read(async move |tx: &mut Tx| {
+                    let ids: Vec<PackageId> = tx
+                        .all(&sql::LIST_FINDABLE, args![from, PAGE as i64])
+                        .await?
+                        .into_iter()
+                        .map(|(id,)| id)
+                        .collect();
+                    let loaded = load(tx, &ids, now).await?;
+                    Ok::<_, StoreError>((ids, loaded))
+                })
+                .await?;
             for (entry, downloads) in loaded {
                 index.put(entry, downloads);
             }
@@ -114,7 +122,8 @@ async fn load(tx: &mut Tx, ids: &[PackageId], now: Timestamp) -> Result<Loaded, 
     let list = json_list(ids);
     let rows: Vec<EntryRow> = tx.all(&sql::LIST_ENTRIES, args![list]).await?;
     let mut people: HashMap<PackageId, Vec<Person>> = HashMap::new();
-    let maintainers: Vec<(PackageId, String, String)> = tx.all(&sql::LIST_MAINTAINERS_OF, args![list]).await?;
+    let maintainers: Vec<(PackageId, String, String)> =
+        tx.all(&sql::LIST_MAINTAINERS_OF, args![list]).await?;
     for (id, account, username) in maintainers {
         people.entry(id).or_default().push(Person { account: account.into(), username: username.into() });
     }
@@ -126,7 +135,11 @@ async fn load(tx: &mut Tx, ids: &[PackageId], now: Timestamp) -> Result<Loaded, 
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn sum_downloads(tx: &mut Tx, ids: &[PackageId], now: Timestamp) -> Result<HashMap<PackageId, Downloads>, StoreError> {
+async fn sum_downloads(
+    tx: &mut Tx,
+    ids: &[PackageId],
+    now: Timestamp,
+) -> Result<HashMap<PackageId, Downloads>, StoreError> {
     let (month, week) = (now.day() - 30, now.day() - 7);
     let sums: Vec<(PackageId, u64, u64, u64)> =
         tx.all(&sql::SUM_DOWNLOADS_OF, args![json_list(ids), month, week]).await?;

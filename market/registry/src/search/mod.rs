@@ -123,7 +123,13 @@ impl Search {
     ///
     /// # Errors
     /// A 503 [`Problem`] when the index is still being filled after the start of the program.
-    pub async fn search(&self, query: &Query, viewer: &Viewer, sort: Sort, paging: Paging) -> Result<Found, Problem> {
+    pub async fn search(
+        &self,
+        query: &Query,
+        viewer: &Viewer,
+        sort: Sort,
+        paging: Paging,
+    ) -> Result<Found, Problem> {
         self.wait().await?;
         Ok(self.look(|index| index.search(query, viewer, sort, paging)))
     }
@@ -142,7 +148,12 @@ impl Search {
     ///
     /// # Errors
     /// As [`Search::search`].
-    pub async fn dependents(&self, name: &str, viewer: &Viewer, paging: Paging) -> Result<(Vec<Hit>, u64), Problem> {
+    pub async fn dependents(
+        &self,
+        name: &str,
+        viewer: &Viewer,
+        paging: Paging,
+    ) -> Result<(Vec<Hit>, u64), Problem> {
         self.wait().await?;
         Ok(self.look(|index| index.dependents(name, viewer, paging)))
     }
@@ -159,7 +170,8 @@ impl Search {
         let waited = tokio::time::timeout(PATIENCE, ready.wait_for(|ready| *ready)).await;
         match waited {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Problem::unavailable("registry.search_starts", "The search is still being prepared.").retry_after(5)),
+            _ => Err(Problem::unavailable("registry.search_starts", "The search is still being prepared.")
+                .retry_after(5)),
         }
     }
 
@@ -236,7 +248,11 @@ fn page(mut candidates: Vec<Candidate<'_>>, sort: Sort, paging: Paging) -> Vec<H
     });
     let shown = candidates.into_iter().skip(paging.offset as usize).take(paging.limit as usize);
     shown
-        .map(|Candidate { entry, downloads, relevance, .. }| Hit { entry: Arc::clone(entry), downloads, relevance })
+        .map(|Candidate { entry, downloads, relevance, .. }| Hit {
+            entry: Arc::clone(entry),
+            downloads,
+            relevance,
+        })
         .collect()
 }
 

@@ -40,7 +40,9 @@ fn object(hit: &Hit) -> Value {
         "maintainers": maintainers,
     });
     let links = &entry.links;
-    for (key, link) in [("homepage", &links.homepage), ("repository", &links.repository), ("bugs", &links.bugs)] {
+    for (key, link) in
+        [("homepage", &links.homepage), ("repository", &links.repository), ("bugs", &links.bugs)]
+    {
         if let Some(link) = link {
             package["links"][key] = json!(link);
         }

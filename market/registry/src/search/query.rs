@@ -42,7 +42,9 @@ impl Query {
         let mut free = Vec::new();
         for part in typed.split_whitespace() {
             match part.split_once(':') {
-                Some((key, value)) if !value.is_empty() && query.qualify(&key.to_ascii_lowercase(), value) => {
+                Some((key, value))
+                    if !value.is_empty() && query.qualify(&key.to_ascii_lowercase(), value) =>
+                {
                     query.qualifiers.push(part.to_owned());
                 }
                 _ => free.push(part),
@@ -85,8 +87,10 @@ impl Query {
 
     /// Whether the qualifiers fit, except those that a person chooses among: licence and ecosystem.
     pub(super) fn admits(&self, entry: &Entry) -> bool {
-        let is = |wanted: &Option<String>, have: &str| wanted.as_ref().is_none_or(|wanted| same(wanted, have));
-        let has_keyword = |any: &Vec<String>| any.iter().any(|one| entry.keywords.iter().any(|own| same(one, own)));
+        let is =
+            |wanted: &Option<String>, have: &str| wanted.as_ref().is_none_or(|wanted| same(wanted, have));
+        let has_keyword =
+            |any: &Vec<String>| any.iter().any(|one| entry.keywords.iter().any(|own| same(one, own)));
         let maintained = |name: &String| entry.maintainers.iter().any(|person| same(name, &person.username));
         is(&self.author, &entry.author)
             && is(&self.scope, entry.scope().unwrap_or_default())
@@ -107,7 +111,11 @@ impl Query {
     }
 }
 
+/// Whether `have` is `wanted`, which is in lower case already.
 fn same(wanted: &str, have: &str) -> bool {
+    if have.is_ascii() {
+        return have.eq_ignore_ascii_case(wanted);
+    }
     have.chars().flat_map(char::to_lowercase).eq(wanted.chars())
 }
 
@@ -117,7 +125,9 @@ mod tests {
 
     #[test]
     fn qualifiers_are_told_from_words() {
-        let query = Query::parse("Fast keywords:a,B author:Ada left-pad is:deprecated what:ever scope:@elide keywords:");
+        let query = Query::parse(
+            "Fast keywords:a,B author:Ada left-pad is:deprecated what:ever scope:@elide keywords:",
+        );
         assert_eq!(query.words, ["fast", "left", "pad", "what", "ever", "keywords"]);
         assert_eq!(query.keywords, [["a", "b"]]);
         assert_eq!((query.author.as_deref(), query.scope.as_deref()), (Some("ada"), Some("elide")));

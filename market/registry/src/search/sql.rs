@@ -44,6 +44,19 @@ pub(super) struct EntryRow {
 }
 
 store::row!(EntryRow {
-    id, ecosystem, name, owner_kind, owner, access, latest, description, head, abbreviated, published_by,
-    published_at, deprecated, created_at, updated_at
+    id,
+    ecosystem,
+    name,
+    owner_kind,
+    owner,
+    access,
+    latest,
+    description,
+    head,
+    abbreviated,
+    published_by,
+    published_at,
+    deprecated,
+    created_at,
+    updated_at
 });

@@ -57,8 +57,17 @@ fn some() -> Index {
         (entry("@elide/http", "HTTP server and client"), 500),
         (entry("http-errors", "Create HTTP errors"), 90_000),
         (entry("left-pad", "Pads a text"), 100),
-        (Entry { keywords: Box::new(["http".into(), "proxy".into()]), ..entry("tunnel", "Connects networks") }, 10),
-        (Entry { deprecated: Some("use express".into()), ..entry("expressive", "Old web framework") }, 1_000_000),
+        (
+            Entry {
+                keywords: Box::new(["http".into(), "proxy".into()]),
+                ..entry("tunnel", "Connects networks")
+            },
+            10,
+        ),
+        (
+            Entry { deprecated: Some("use express".into()), ..entry("expressive", "Old web framework") },
+            1_000_000,
+        ),
         (Entry { licence: "Apache-2.0".into(), latest: "0.3.0".into(), ..entry("react", "Draws pages") }, 5),
     ])
 }
@@ -174,8 +183,13 @@ fn private_packages_are_seen_by_those_alone_who_may_read_them() {
 
 /// Names, descriptions and keywords that have words in common, so that searches find something.
 fn entries() -> impl Strategy<Value = Vec<(Entry, u64)>> {
-    let word = || prop::sample::select(vec!["http", "server", "react", "reactive", "left", "pad", "öl", "a", "x1", "secret", "secrets"]);
-    let one = (word(), word(), word(), prop::option::of(word()), any::<bool>(), any::<bool>(), 0_u64..1 << 40);
+    let word = || {
+        prop::sample::select(vec![
+            "http", "server", "react", "reactive", "left", "pad", "öl", "a", "x1", "secret", "secrets",
+        ])
+    };
+    let one =
+        (word(), word(), word(), prop::option::of(word()), any::<bool>(), any::<bool>(), 0_u64..1 << 40);
     let one = one.prop_map(|(first, second, about, scope, private, deprecated, month)| {
         let bare = format!("{first}-{second}");
         let name = scope.map_or(bare.clone(), |scope| format!("@{scope}/{bare}"));

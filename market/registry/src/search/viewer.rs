@@ -50,7 +50,8 @@ impl Viewer {
         };
         of_organisation
             || entry.maintainers.iter().any(|person| *person.account == *actor.user.as_str())
-            || (!self.granted.is_empty() && self.granted.contains(&grant_subject(entry.ecosystem, &entry.name)))
+            || (!self.granted.is_empty()
+                && self.granted.contains(&grant_subject(entry.ecosystem, &entry.name)))
     }
 }
 

@@ -50,9 +50,10 @@ mod tests {
 
     #[test]
     fn texts_fall_into_words() {
-        assert_eq!(words("@Elide/http-Server 2, für Ölpreise!").collect::<Vec<_>>(), [
-            "elide", "http", "server", "2", "für", "ölpreise"
-        ]);
+        assert_eq!(
+            words("@Elide/http-Server 2, für Ölpreise!").collect::<Vec<_>>(),
+            ["elide", "http", "server", "2", "für", "ölpreise"]
+        );
         assert_eq!(squeezed("@s/left-pad"), "sleftpad");
         assert_eq!(words(&"x".repeat(99)).next().map(|word| word.len()), Some(40));
     }

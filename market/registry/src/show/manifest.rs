@@ -85,8 +85,18 @@ impl Manifest {
         let words = fields.get("keywords").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self {
             description: text("description").unwrap_or_default(),
-            keywords: words.iter().filter_map(Value::as_str).filter(|word| !word.is_empty()).take(20).map(cut).collect(),
-            licence: fields.get("license").and_then(|value| text_or(value, "type")).map(cut).unwrap_or_default(),
+            keywords: words
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|word| !word.is_empty())
+                .take(20)
+                .map(cut)
+                .collect(),
+            licence: fields
+                .get("license")
+                .and_then(|value| text_or(value, "type"))
+                .map(cut)
+                .unwrap_or_default(),
             homepage: link("homepage"),
             repository: link("repository"),
             bugs: link("bugs"),
@@ -113,7 +123,9 @@ fn dependencies(fields: &Map<String, Value>) -> Vec<Dependency> {
     for (kind, key) in DependencyKind::ALL {
         let Some(ranges) = fields.get(key).and_then(Value::as_object) else { continue };
         // npm lists optional ones among the others too.
-        let doubled = |name: &str| kind == DependencyKind::Runtime && optional.is_some_and(|map| map.contains_key(name));
+        let doubled = |name: &str| {
+            kind == DependencyKind::Runtime && optional.is_some_and(|map| map.contains_key(name))
+        };
         let listed = ranges.iter().filter(|(name, _)| !doubled(name)).take(MAX_LISTED);
         all.extend(listed.map(|(name, range)| Dependency {
             kind,
@@ -145,7 +157,8 @@ pub(crate) fn safe_link(text: &str) -> Option<String> {
         text.to_owned()
     };
     let mut url = url::Url::parse(&as_page).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.as_str().len() <= 2_000;
+    let plain =
+        matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.as_str().len() <= 2_000;
     // A name before the host makes a link look as if it led elsewhere.
     if !plain || !url.username().is_empty() || url.password().is_some() {
         return None;

@@ -96,7 +96,9 @@ impl Registry {
             let maintainers = tx.all(&sql::LIST_MAINTAINER_ROLES, args![package.id]).await?;
             let (stars,): (u64,) = tx.one(&sql::COUNT_STARS, args![package.id]).await?;
             let starred = match &by.actor {
-                Some(actor) => tx.first::<(i64,)>(&sql::FIND_STAR, args![package.id, actor.user]).await?.is_some(),
+                Some(actor) => {
+                    tx.first::<(i64,)>(&sql::FIND_STAR, args![package.id, actor.user]).await?.is_some()
+                }
                 None => false,
             };
             let releases = releases(tx, &package).await?;
@@ -113,8 +115,13 @@ impl Registry {
         let (by, id) = (by.clone(), id.to_owned());
         let look = async move |tx: &mut Tx| {
             let package: Option<Package> = tx.first(&sql::FIND_PACKAGE_BY_ID, args![id]).await?;
-            let package = package.filter(|package| package.deleted_at.is_none()).ok_or(RegistryError::NotFound)?;
-            if access::may_read(tx, &by, &package).await? { Ok(package) } else { Err(RegistryError::NotFound) }
+            let package =
+                package.filter(|package| package.deleted_at.is_none()).ok_or(RegistryError::NotFound)?;
+            if access::may_read(tx, &by, &package).await? {
+                Ok(package)
+            } else {
+                Err(RegistryError::NotFound)
+            }
         };
         self.store().read(look).await
     }
@@ -158,14 +165,15 @@ async fn releases(tx: &mut Tx, package: &Package) -> Result<Vec<ReleaseLine>, Re
     let lines: Vec<Line> = tx.all(&sql::LIST_RELEASE_LINES, args![package.id]).await?;
     let sums: Vec<(String, u64)> = tx.all(&sql::SUM_DOWNLOADS_BY_VERSION, args![package.id]).await?;
     let sums: HashMap<String, u64> = sums.into_iter().collect();
-    let line = |(version, published_at, published_by, deprecated, provenance, size_bytes): Line| ReleaseLine {
-        downloads: sums.get(&version).copied().unwrap_or(0),
-        version,
-        published_at,
-        published_by,
-        deprecated,
-        provenance,
-        size_bytes,
-    };
+    let line =
+        |(version, published_at, published_by, deprecated, provenance, size_bytes): Line| ReleaseLine {
+            downloads: sums.get(&version).copied().unwrap_or(0),
+            version,
+            published_at,
+            published_by,
+            deprecated,
+            provenance,
+            size_bytes,
+        };
     Ok(lines.into_iter().map(line).collect())
 }

@@ -54,7 +54,8 @@ async fn a_download_leads_to_the_tarball() {
         let ada = market.bench.account("ada").await;
         market.publish(&ada, "@ada/http", "1.0.0", "", json!({})).await;
         for version in ["1.0.0", "latest"] {
-            let answer = market.get(&format!("/api/packages/@ada/http/{version}/download"), "").await.expect(302);
+            let answer =
+                market.get(&format!("/api/packages/@ada/http/{version}/download"), "").await.expect(302);
             let location = answer.header("location").to_owned();
             assert_eq!(location, "http://localhost:4873/npm/@ada/http/-/http-1.0.0.tgz");
             market.bench.get(location.trim_start_matches("http://localhost:4873"), "").await.expect(200);
@@ -71,13 +72,19 @@ async fn reads_are_not_sent_twice() {
         let market = Catalogue::new(store).await;
         let ada = market.bench.account("ada").await;
         market.publish(&ada, "left-pad", "1.0.0", "", json!({})).await;
-        for path in ["/api/packages/left-pad", "/api/packages/left-pad/versions", "/api/packages/search?q=left"] {
+        for path in
+            ["/api/packages/left-pad", "/api/packages/left-pad/versions", "/api/packages/search?q=left"]
+        {
             let first = market.get(path, "").await.expect(200);
             let etag = first.header("etag").to_owned();
             assert!(etag.starts_with('"') && first.header("cache-control") == "private, no-cache");
-            let again = market.call(Method::GET, path, &[("if-none-match", &etag)], String::new()).await.expect(304);
+            let again =
+                market.call(Method::GET, path, &[("if-none-match", &etag)], String::new()).await.expect(304);
             assert!(again.body.is_empty());
-            market.call(Method::GET, path, &[("if-none-match", "\"other\"")], String::new()).await.expect(200);
+            market
+                .call(Method::GET, path, &[("if-none-match", "\"other\"")], String::new())
+                .await
+                .expect(200);
         }
     })
     .await;
@@ -97,7 +104,12 @@ async fn problems_name_the_field() {
             let problem = market.get(path, "").await.expect(status).json();
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{path}");
         }
-        for path in ["/api/packages/none", "/api/packages/none/versions", "/api/packages/a/b/c", "/api/analytics?type=package&id=pkg-1"] {
+        for path in [
+            "/api/packages/none",
+            "/api/packages/none/versions",
+            "/api/packages/a/b/c",
+            "/api/analytics?type=package&id=pkg-1",
+        ] {
             market.get(path, "").await.expect(404);
         }
     })
@@ -111,11 +123,17 @@ async fn strangers_are_refused_and_learn_nothing() {
         let (ada, eve) = (market.bench.account("ada").await, market.bench.account("eve").await);
         found(&market.bench, &ada, "acme").await;
         market.publish(&ada, "@acme/secret", "1.0.0", "# Plans", json!({"description": "classified"})).await;
-        let id = market.get("/api/packages/@acme/secret", &ada).await.expect(200).json()["id"].as_str().unwrap().to_owned();
+        let id = market.get("/api/packages/@acme/secret", &ada).await.expect(200).json()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let analytics = format!("/api/analytics?type=package&id={id}");
-        for path in ["/api/packages/@acme/secret", "/api/packages/@acme/secret/versions",
-            "/api/packages/@acme/secret/1.0.0/download", &analytics]
-        {
+        for path in [
+            "/api/packages/@acme/secret",
+            "/api/packages/@acme/secret/versions",
+            "/api/packages/@acme/secret/1.0.0/download",
+            &analytics,
+        ] {
             market.get(path, &ada).await;
             for stranger in ["", eve.as_str()] {
                 let problem = market.get(path, stranger).await.expect(404).json();
@@ -146,7 +164,10 @@ async fn a_publish_document_is_published_once() {
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", "first")];
         let body = document("@ada/tool", "1.0.0", json!({}));
         let first = market.post("/api/packages", &headers, &body).await.expect(201);
-        assert_eq!((first.json()["name"].clone(), first.json()["version"].clone()), (json!("@ada/tool"), json!("1.0.0")));
+        assert_eq!(
+            (first.json()["name"].clone(), first.json()["version"].clone()),
+            (json!("@ada/tool"), json!("1.0.0"))
+        );
         let again = market.post("/api/packages", &headers, &body).await.expect(201);
         assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
         let other = document("@ada/tool", "2.0.0", json!({}));
@@ -156,7 +177,8 @@ async fn a_publish_document_is_published_once() {
         market.get("/api/packages/@ada/tool", "").await.expect(200);
 
         let foreign = format!("Bearer {eve}");
-        let refused = market.post("/api/packages", &[("authorization", foreign.as_str())], &other).await.expect(403);
+        let refused =
+            market.post("/api/packages", &[("authorization", foreign.as_str())], &other).await.expect(403);
         assert_eq!(refused.json()["code"], "registry.not_yours");
         let bad = market.post("/api/packages", &headers[..1], &json!({"name": "x"})).await.expect(422).json();
         assert_eq!(bad["code"], "request.wrong_field");
@@ -168,9 +190,18 @@ async fn a_publish_document_is_published_once() {
 async fn host() -> String {
     let tarball = small_tarball("fetched", "1.0.0");
     let routes = Router::new()
-        .route("/fetched.tgz", axum::routing::get(move || { let tarball = tarball.clone(); async move { tarball } }))
+        .route(
+            "/fetched.tgz",
+            axum::routing::get(move || {
+                let tarball = tarball.clone();
+                async move { tarball }
+            }),
+        )
         .route("/moved", axum::routing::get(|| async { axum::response::Redirect::temporary("/fetched.tgz") }))
-        .route("/inside", axum::routing::get(|| async { axum::response::Redirect::temporary("http://127.0.0.2/x") }))
+        .route(
+            "/inside",
+            axum::routing::get(|| async { axum::response::Redirect::temporary("http://127.0.0.2/x") }),
+        )
         .route("/loop", axum::routing::get(|| async { axum::response::Redirect::temporary("/loop") }))
         .route("/text", axum::routing::get(|| async { "no tarball" }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

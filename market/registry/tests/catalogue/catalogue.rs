@@ -41,7 +41,8 @@ impl Catalogue {
         let keeper = tokio::spawn(async move {
             search.keep_current(clock).await;
         });
-        let routes = registry::page::routes(bench.registry.clone()).merge(registry::api::routes(bench.registry.clone()));
+        let routes = registry::page::routes(bench.registry.clone())
+            .merge(registry::api::routes(bench.registry.clone()));
         let routes = routes.into_router().layer(Extension(Arc::new(Site::new("Fondaco"))));
         let router = web::Stack::new(web::Surface::Web, bench.clock.clone()).around(routes);
         Self { bench, router, keeper }
@@ -54,7 +55,13 @@ impl Catalogue {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    pub(crate) async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -90,10 +97,20 @@ impl Catalogue {
     /// Publishes a package whose manifest has these members, and waits until it can be found by who published it.
     pub(crate) async fn publish(&self, token: &str, name: &str, version: &str, readme: &str, fields: Value) {
         self.publish_only(token, name, version, readme, fields).await;
-        self.settle(token, name, |found| found["results"].as_array().unwrap().iter().any(|one| one["name"] == name)).await;
+        self.settle(token, name, |found| {
+            found["results"].as_array().unwrap().iter().any(|one| one["name"] == name)
+        })
+        .await;
     }
 
-    pub(crate) async fn publish_only(&self, token: &str, name: &str, version: &str, readme: &str, fields: Value) {
+    pub(crate) async fn publish_only(
+        &self,
+        token: &str,
+        name: &str,
+        version: &str,
+        readme: &str,
+        fields: Value,
+    ) {
         let own = json!({"name": name, "version": version}).to_string();
         let files = [("package/package.json", own.as_bytes()), ("package/README.md", readme.as_bytes())];
         let document = document_with(name, version, fields, &tarball(&files));
@@ -126,7 +143,10 @@ impl Catalogue {
 /// The texts of what a selector finds, with single spaces.
 pub(crate) fn texts(page: &Html, selector: &str) -> Vec<String> {
     let found = page.select(&Selector::parse(selector).unwrap()).collect::<Vec<_>>();
-    found.iter().map(|one| one.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    found
+        .iter()
+        .map(|one| one.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 /// An attribute of each that a selector finds.

@@ -21,7 +21,10 @@ async fn home_shows_what_there_is() {
         assert_eq!(texts(&page, "h1").len(), 1);
         assert_eq!(texts(&page, "dl.figures dd"), ["1", "1", "0"]);
         assert!(attributes(&page, "main a", "href").contains(&"/packages/left-pad".to_owned()));
-        assert!(texts(&page, ".cmd code").contains(&"npm config set registry http://localhost:4873/npm/".to_owned()));
+        assert!(
+            texts(&page, ".cmd code")
+                .contains(&"npm config set registry http://localhost:4873/npm/".to_owned())
+        );
     })
     .await;
 }
@@ -39,7 +42,9 @@ async fn a_search_holds_everything_in_its_address() {
         let page = market.page("/search?q=http", "").await;
         assert_eq!(texts(&page, ".hits > li").len(), 20);
         assert_eq!(attributes(&page, "a[rel=next]", "href"), ["/search?q=http&offset=20"]);
-        assert!(attributes(&page, ".choices a", "href").contains(&"/search?q=http&license=Apache-2.0".to_owned()));
+        assert!(
+            attributes(&page, ".choices a", "href").contains(&"/search?q=http&license=Apache-2.0".to_owned())
+        );
         let last = market.page("/search?q=http&offset=20", "").await;
         assert_eq!(texts(&last, ".hits > li").len(), 3);
         assert_eq!(attributes(&last, "a[rel=prev]", "href"), ["/search?q=http&offset=0"]);
@@ -107,18 +112,25 @@ async fn private_packages_are_not_there_for_strangers() {
         found(&market.bench, &ada, "acme").await;
         market.publish(&ada, "@acme/secret", "1.0.0", "", json!({"dependencies": {"kind-of": "1"}})).await;
         market.publish(&eve, "kind-of", "1.0.0", "", json!({})).await;
-        assert!(texts(&market.page("/packages/@acme/secret", &ada).await, ".band .badge").contains(&"Organisation only".to_owned()));
+        assert!(
+            texts(&market.page("/packages/@acme/secret", &ada).await, ".band .badge")
+                .contains(&"Organisation only".to_owned())
+        );
         for token in ["", eve.as_str()] {
             market.get("/packages/@acme/secret", token).await.expect(404);
             for path in ["/", "/search?q=secret", "/packages", "/packages/kind-of?tab=dependents"] {
                 let page = market.get(path, token).await.expect(200);
-                let body = String::from_utf8(page.body).unwrap().replace("q=secret", "").replace("secret\"", "");
+                let body =
+                    String::from_utf8(page.body).unwrap().replace("q=secret", "").replace("secret\"", "");
                 assert!(!body.contains("@acme/secret"), "{path}");
             }
             let page = market.page("/packages/kind-of", token).await;
             assert!(texts(&page, ".tabs a").contains(&"Dependents 0".to_owned()));
         }
-        assert!(texts(&market.page("/packages/kind-of", &ada).await, ".tabs a").contains(&"Dependents 1".to_owned()));
+        assert!(
+            texts(&market.page("/packages/kind-of", &ada).await, ".tabs a")
+                .contains(&"Dependents 1".to_owned())
+        );
     })
     .await;
 }
@@ -129,14 +141,21 @@ fn assert_harmless(page: &Html, path: &str) {
     for element in page.select(&all) {
         let tag = element.value().name();
         if tag == "script" {
-            assert!(element.value().attr("src").is_some_and(|src| src.starts_with("/assets/")), "{path}: a script");
+            assert!(
+                element.value().attr("src").is_some_and(|src| src.starts_with("/assets/")),
+                "{path}: a script"
+            );
         }
         assert!(!["iframe", "object", "embed", "base", "style"].contains(&tag), "{path}: <{tag}>");
         for (name, value) in element.value().attrs() {
             assert!(!name.starts_with("on") && !name.starts_with("hx-on"), "{path}: {name}={value}");
             let value = value.trim().to_lowercase();
             let leads = matches!(name, "href" | "src" | "action" | "formaction");
-            assert!(!leads || !["javascript:", "data:", "vbscript:"].iter().any(|scheme| value.starts_with(scheme)), "{path}: {value}");
+            assert!(
+                !leads
+                    || !["javascript:", "data:", "vbscript:"].iter().any(|scheme| value.starts_with(scheme)),
+                "{path}: {value}"
+            );
         }
     }
     let images = attributes(page, "main img", "src");
@@ -183,10 +202,13 @@ async fn those_who_may_write_manage_it_by_forms() {
         let (ada, eve) = (market.bench.account("ada").await, market.bench.account("eve").await);
         market.publish(&ada, "pad", "1.0.0", README, json!({})).await;
         market.publish_only(&ada, "pad", "1.1.0", README, json!({})).await;
-        let post = async |token: &str, fields: &[(&str, &str)]| market.form("/packages/pad", token, fields).await;
+        let post =
+            async |token: &str, fields: &[(&str, &str)]| market.form("/packages/pad", token, fields).await;
         let manage = async || market.page("/packages/pad?tab=manage", &ada).await;
 
-        let done = post(&ada, &[("action", "deprecate"), ("version", "*"), ("message", "use left-pad")]).await.expect(303);
+        let done = post(&ada, &[("action", "deprecate"), ("version", "*"), ("message", "use left-pad")])
+            .await
+            .expect(303);
         assert_eq!(done.header("location"), "/packages/pad?tab=manage");
         assert!(texts(&market.page("/packages/pad", "").await, ".notice.warn")[0].ends_with("use left-pad"));
         post(&ada, &[("action", "undeprecate"), ("version", "1.1.0")]).await.expect(303);
@@ -213,13 +235,20 @@ async fn those_who_may_write_manage_it_by_forms() {
 
         for token in ["", eve.as_str()] {
             let status = if token.is_empty() { 401 } else { 403 };
-            for fields in [[("action", "deprecate"), ("version", "*"), ("message", "x")], [("action", "untag"), ("tag", "latest"), ("version", "")]] {
+            for fields in [
+                [("action", "deprecate"), ("version", "*"), ("message", "x")],
+                [("action", "untag"), ("tag", "latest"), ("version", "")],
+            ] {
                 post(token, &fields).await.expect(status);
             }
         }
         let rev = attributes(&manage().await, "input[name=rev]", "value").remove(0);
-        post(&ada, &[("action", "unpublish"), ("version", "1.0.0"), ("rev", &rev), ("confirm", "other")]).await.expect(422);
-        post(&ada, &[("action", "unpublish"), ("version", "1.0.0"), ("rev", &rev), ("confirm", "pad")]).await.expect(303);
+        post(&ada, &[("action", "unpublish"), ("version", "1.0.0"), ("rev", &rev), ("confirm", "other")])
+            .await
+            .expect(422);
+        post(&ada, &[("action", "unpublish"), ("version", "1.0.0"), ("rev", &rev), ("confirm", "pad")])
+            .await
+            .expect(303);
         market.get("/packages/pad?version=1.0.0", &ada).await.expect(404);
         market.bench.advance(73);
         assert!(texts(&manage().await, "main").join(" ").contains("No version can be removed any more"));
@@ -239,7 +268,8 @@ async fn a_form_of_another_site_does_nothing() {
             ("sec-fetch-site", "cross-site"),
             ("content-type", "application/x-www-form-urlencoded"),
         ];
-        let refused = market.call(Method::POST, "/packages/pad", &headers, "action=star".to_owned()).await.expect(403);
+        let refused =
+            market.call(Method::POST, "/packages/pad", &headers, "action=star".to_owned()).await.expect(403);
         assert_eq!(refused.json()["code"], "request.foreign");
     })
     .await;

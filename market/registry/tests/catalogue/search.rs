@@ -40,7 +40,15 @@ async fn npm_finds_what_its_caller_may_see() {
         let (ada, eve) = (market.bench.account("ada").await, market.bench.account("eve").await);
         found(&market.bench, &ada, "acme").await;
         market.publish(&ada, "@acme/hidden", "1.0.0", "", json!({"keywords": ["quux"]})).await;
-        market.publish(&ada, "open", "0.1.0", "", json!({"keywords": ["quux"], "author": "Ada <a@example.com>"})).await;
+        market
+            .publish(
+                &ada,
+                "open",
+                "0.1.0",
+                "",
+                json!({"keywords": ["quux"], "author": "Ada <a@example.com>"}),
+            )
+            .await;
         let search = async |token: &str| {
             market.bench.get("/npm/-/v1/search?text=quux&size=20&from=0", token).await.expect(200).json()
         };
@@ -49,7 +57,10 @@ async fn npm_finds_what_its_caller_may_see() {
         let one = &foreign["objects"][0]["package"];
         assert_eq!(one["name"], "open");
         assert_eq!(one["maintainers"][0]["username"], "ada");
-        assert_eq!((one["author"]["name"].clone(), one["publisher"]["username"].clone()), (json!("Ada"), json!("ada")));
+        assert_eq!(
+            (one["author"]["name"].clone(), one["publisher"]["username"].clone()),
+            (json!("Ada"), json!("ada"))
+        );
     })
     .await;
 }
