@@ -128,7 +128,7 @@ impl Reference {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let Some(tone) = tone(method) else { continue };
-                let title = operation["tags"][0].as_str().unwrap_or("Other").to_owned();
+                let title = capitalised(operation["tags"][0].as_str().unwrap_or("other"));
                 let operation = Operation::of(document, path, method, tone, operation);
                 match groups.iter_mut().find(|group| group.title == title) {
                     Some(group) => group.operations.push(operation),
@@ -182,6 +182,11 @@ fn tone(method: &str) -> Option<&'static str> {
         "delete" => Some("bad"),
         _ => None,
     }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn anchor(text: &str) -> String {

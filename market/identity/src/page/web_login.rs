@@ -50,6 +50,7 @@ async fn decide(
     Path(id): Path<String>,
     Form(typed): Form<Typed>,
 ) -> Answer {
+    visit.account()?;
     let approve = typed.has("approve");
     if approve == typed.has("refuse") {
         let detail = "Nothing was decided. Press one of the two buttons.";
