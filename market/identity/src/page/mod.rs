@@ -4,11 +4,19 @@
 //! what was typed and what is wrong. A form posts to its own page, or to an address right below it, so that whoever
 //! comes back to that address after signing in anew lands on the page, see [`Pages::form`].
 
+mod mailed;
+mod organisations;
+mod profile;
+mod sessions;
 mod sign_in;
 mod sign_up;
+mod team;
 mod tokens;
+mod trail;
 mod typed;
+mod users;
 mod web_login;
+mod words;
 
 use axum::extract::OriginalUri;
 use axum::handler::Handler;
@@ -28,7 +36,14 @@ pub fn pages(identity: Identity) -> Routes {
         .merge(sign_in::routes())
         .merge(sign_up::routes())
         .merge(web_login::routes())
+        .merge(mailed::routes())
+        .merge(profile::routes())
         .merge(tokens::routes())
+        .merge(sessions::routes())
+        .merge(organisations::routes())
+        .merge(team::routes())
+        .merge(trail::routes())
+        .merge(users::routes())
         .with_state(identity)
 }
 

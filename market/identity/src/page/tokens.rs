@@ -37,7 +37,6 @@ pub(super) fn routes() -> Routes<Identity> {
 struct TokensPage {
     shell: Shell,
     tokens: Vec<Token>,
-    now: Timestamp,
 }
 
 fn shell(visit: Visit) -> Shell {
@@ -46,8 +45,7 @@ fn shell(visit: Visit) -> Shell {
 
 async fn list(State(identity): State<Identity>, visit: Visit) -> Answer {
     let tokens = identity.tokens(&visit.caller).await?;
-    let now = visit.caller.now();
-    let page = TokensPage { shell: shell(visit).crumb("API tokens", ""), tokens, now };
+    let page = TokensPage { shell: shell(visit).crumb("API tokens", ""), tokens };
     Ok(face::html(&page.shell, &page))
 }
 
@@ -93,7 +91,6 @@ async fn show_new(visit: Visit) -> Answer {
 struct TokenMadePage {
     shell: Shell,
     made: CreatedToken,
-    now: Timestamp,
 }
 
 /// The one page that is no redirect after a form that did its work: the secret is shown now and stands nowhere.
@@ -107,7 +104,7 @@ async fn create(State(identity): State<Identity>, visit: Visit, Form(typed): For
         Ok(made) => {
             let shell =
                 shell(visit).crumb("API tokens", "/account/tokens").crumb(made.token.name.clone(), "");
-            let page = TokenMadePage { shell, made, now };
+            let page = TokenMadePage { shell, made };
             Ok(face::html(&page.shell, &page))
         }
         Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| new_page(visit, form))),

@@ -47,8 +47,7 @@ impl Typed {
 /// A form that did nothing, to be shown again.
 pub(super) struct Wrong {
     status: StatusCode,
-    /// What was typed and what is wrong with it.
-    pub(super) form: FormState,
+    form: FormState,
 }
 
 impl Wrong {
@@ -78,16 +77,27 @@ impl Wrong {
     pub(super) fn answer(self, page: impl FnOnce(FormState) -> Response) -> Response {
         (self.status, page(self.form)).into_response()
     }
+
+    /// The status of the answer, and what was typed with what is wrong with it: for pages that are read anew first.
+    pub(super) fn into_parts(self) -> (StatusCode, FormState) {
+        (self.status, self.form)
+    }
 }
 
-/// The same error, told at another field: a use case does not know what a form calls its fields.
+/// The same error, told at the field that can mend it. An organisation or a team that is missing is no matter of a
+/// field: the page itself is not there then.
 pub(super) fn at_field(error: IdentityError, pointer: &'static str) -> IdentityError {
     match error {
         IdentityError::NameTaken => IdentityError::field(pointer, "This name is taken. Choose another."),
         IdentityError::Exists(kind) => {
             IdentityError::field(pointer, format!("This {kind} is there already."))
         }
-        IdentityError::NotFound(kind) => IdentityError::field(pointer, format!("There is no such {kind}.")),
+        IdentityError::NotFound("account") => {
+            IdentityError::field(pointer, "There is no account of this name.")
+        }
+        IdentityError::NotFound("member") => {
+            IdentityError::field(pointer, "No member of the organisation has this name. Add it there first.")
+        }
         other => other,
     }
 }

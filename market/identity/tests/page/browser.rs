@@ -1,6 +1,8 @@
 //! A browser without script, in process: keeps cookies, follows redirects, fills in forms, and looks at each page
 //! for what no page may lack.
 
+#![allow(unreachable_pub)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,7 +17,8 @@ use web::{Stack, Surface};
 use crate::room::{PASSWORD, Room};
 
 pub fn app(room: &Room) -> Router {
-    let users = Place::new("users", "Users", "/operator/users", "users").for_audience(Audience::Roles(&["admin"]));
+    let users =
+        Place::new("users", "Users", "/operator/users", "users").for_audience(Audience::Roles(&["admin"]));
     let tokens =
         Place::new("tokens", "API tokens", "/account/tokens", "key-round").for_audience(Audience::SignedIn);
     let site = Site::new("Market").with_console("Account", tokens).with_console("Operate", users);
@@ -105,7 +108,8 @@ impl Browser {
     async fn ask(&mut self, method: Method, path: &str, body: Option<String>) -> Option<String> {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = Request::builder().method(method).uri(path).header(header::ACCEPT, "text/html");
-        let request = request.header(header::COOKIE, cookies.join("; ")).header("sec-fetch-site", "same-origin");
+        let request =
+            request.header(header::COOKIE, cookies.join("; ")).header("sec-fetch-site", "same-origin");
         let request = request.header("x-test-path", path.split('?').next().unwrap());
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let request = request.body(axum::body::Body::from(body.unwrap_or_default())).unwrap();
@@ -131,12 +135,22 @@ impl Browser {
         assert!(all("[data-missing-icon]").is_empty(), "an icon is missing at {at}");
         let mut ids = BTreeSet::new();
         for element in all("[id]") {
-            assert!(ids.insert(element.attr("id").unwrap().to_owned()), "{:?} twice at {at}", element.attr("id"));
+            assert!(
+                ids.insert(element.attr("id").unwrap().to_owned()),
+                "{:?} twice at {at}",
+                element.attr("id")
+            );
         }
         for field in all("main input:not([type=hidden]), main select, main textarea") {
-            let inside_label = field.ancestors().filter_map(ElementRef::wrap).any(|e| e.value().name() == "label");
-            let has_label = field.attr("id").is_some_and(|id| !all(&format!("label[for=\"{id}\"]")).is_empty());
-            assert!(inside_label || has_label || field.attr("aria-label").is_some(), "no label: {}", field.html());
+            let inside_label =
+                field.ancestors().filter_map(ElementRef::wrap).any(|e| e.value().name() == "label");
+            let has_label =
+                field.attr("id").is_some_and(|id| !all(&format!("label[for=\"{id}\"]")).is_empty());
+            assert!(
+                inside_label || has_label || field.attr("aria-label").is_some(),
+                "no label: {}",
+                field.html()
+            );
         }
         for element in all("[aria-describedby]") {
             for id in element.attr("aria-describedby").unwrap().split_ascii_whitespace() {
@@ -168,7 +182,11 @@ impl Browser {
     pub fn value(&self, name: &str) -> String {
         let page = Html::parse_document(&self.page);
         let found = page.select(&select(&format!("[name=\"{name}\"]"))).next();
-        found.unwrap_or_else(|| panic!("no {name} at {}", self.path)).attr("value").unwrap_or_default().to_owned()
+        found
+            .unwrap_or_else(|| panic!("no {name} at {}", self.path))
+            .attr("value")
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub fn says(&self, text: &str) -> &Self {

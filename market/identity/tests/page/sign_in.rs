@@ -10,11 +10,11 @@ async fn an_account_is_made_signed_out_of_and_in_again() {
     store::testing::both(&migrations(), async |store| {
         let room = Room::on(store);
         let mut browser = Browser::new(&room);
-        browser.open("/signup").await.submit("email", &[
-            ("username", "ada"),
-            ("email", "ada@example.com"),
-            ("password", PASSWORD),
-        ]).await;
+        browser
+            .open("/signup")
+            .await
+            .submit("email", &[("username", "ada"), ("email", "ada@example.com"), ("password", PASSWORD)])
+            .await;
         assert!(browser.cookies.contains_key(web::SESSION_COOKIE));
         browser.open("/account/tokens").await.is("/account/tokens", 200).says("No tokens yet");
 
@@ -38,7 +38,10 @@ async fn a_wrong_password_and_an_unknown_name_look_the_same() {
             browser.open("/login?next=/account").await;
             browser.submit("password", &[("username", name), ("password", "not the password")]).await;
             browser.is("/login", 422).omits("not the password");
-            assert_eq!((browser.value("username"), browser.value("next")), (name.to_owned(), "/account".to_owned()));
+            assert_eq!(
+                (browser.value("username"), browser.value("next")),
+                (name.to_owned(), "/account".to_owned())
+            );
             assert_eq!(browser.value("password"), "");
             assert!(!browser.cookies.contains_key(web::SESSION_COOKIE));
             pages.push(browser.page.replace(&format!("value=\"{name}\""), ""));
@@ -119,7 +122,11 @@ async fn the_first_operator_is_made_with_the_link_once() {
         let link = link.expose().strip_prefix("https://market.example.com").unwrap().to_owned();
         let mut browser = Browser::new(&room);
         browser.open("/setup?token=guessed").await.is("/setup?token=guessed", 410);
-        browser.open(&link).await.submit("email", &[("username", "root"), ("email", ""), ("password", "x")]).await;
+        browser
+            .open(&link)
+            .await
+            .submit("email", &[("username", "root"), ("email", ""), ("password", "x")])
+            .await;
         browser.is("/setup", 422);
         let typed = [("username", "mira"), ("email", "mira@example.com"), ("password", PASSWORD)];
         browser.submit("email", &typed).await;

@@ -19,7 +19,13 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
         room.person("ada").await;
         let mut browser = Browser::signed_in(&room, "ada").await;
         browser.open("/account/tokens/new").await;
-        let answers = [("name", NAME), ("scopes", "publish"), ("packages", "@acme/*"), ("networks", "127.0.0.1"), ("expires", "30")];
+        let answers = [
+            ("name", NAME),
+            ("scopes", "publish"),
+            ("packages", "@acme/*"),
+            ("networks", "127.0.0.1"),
+            ("expires", "30"),
+        ];
         browser.submit("scopes", &answers).await;
         browser.says(NAME).omits(NAME);
         let secret = shown(&browser);

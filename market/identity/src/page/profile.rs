@@ -1,0 +1,140 @@
+//! One's own profile, e-mail address and password.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use web::face::{self, FormState, Shell};
+use web::{Access, Form, Routes};
+
+use super::typed::{Typed, Wrong};
+use super::{Answer, Pages};
+use crate::Identity;
+use crate::profile::{Profile, ProfileChange};
+use crate::visit::{Visit, done};
+
+pub(super) fn routes() -> Routes<Identity> {
+    Routes::new()
+        .get("/account", Access::Account, show)
+        .post("/account", Access::Account, save)
+        .get("/account/email", Access::Account, show_email)
+        .post("/account/email", Access::Account, save_email)
+        .form("/account/email/verify", Access::Account, ask_again)
+        .get("/account/password", Access::Account, show_password)
+        .post("/account/password", Access::Account, save_password)
+}
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct ProfilePage {
+    shell: Shell,
+    form: FormState,
+    profile: Profile,
+}
+
+fn profile_page(visit: Visit, form: FormState, profile: Profile) -> Response {
+    let shell =
+        visit.shell.page("Profile - Account", "account").crumb("Account", "/account").crumb("Profile", "");
+    let page = ProfilePage { shell, form, profile };
+    face::html(&page.shell, &page)
+}
+
+async fn show(State(identity): State<Identity>, visit: Visit) -> Answer {
+    let profile = identity.profile(&visit.caller).await?;
+    let version = profile.user.version.to_string();
+    let form = FormState::with(&[("displayName", &profile.user.display_name), ("version", &version)]);
+    Ok(profile_page(visit, form, profile))
+}
+
+async fn save(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
+    let change = ProfileChange {
+        display_name: Some(typed.get("displayName").to_owned()),
+        version: typed.get("version").parse().ok(),
+        ..ProfileChange::default()
+    };
+    match identity.change_profile(&visit.caller, change).await {
+        Ok(_) => Ok(done("/account", "Your profile is saved.")),
+        Err(error) => {
+            let wrong = Wrong::of(error, &typed)?;
+            let profile = identity.profile(&visit.caller).await?;
+            Ok(wrong.answer(|form| profile_page(visit, form, profile)))
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "email.html")]
+struct EmailPage {
+    shell: Shell,
+    form: FormState,
+    profile: Profile,
+}
+
+fn email_page(visit: Visit, form: FormState, profile: Profile) -> Response {
+    let shell =
+        visit.shell.page("E-mail - Account", "account").crumb("Account", "/account").crumb("E-mail", "");
+    let page = EmailPage { shell, form, profile };
+    face::html(&page.shell, &page)
+}
+
+async fn show_email(State(identity): State<Identity>, visit: Visit) -> Answer {
+    let profile = identity.profile(&visit.caller).await?;
+    Ok(email_page(visit, FormState::default(), profile))
+}
+
+async fn save_email(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
+    let change = ProfileChange {
+        email: Some(typed.get("email").to_owned()),
+        current_password: Some(typed.secret("currentPassword")),
+        ..ProfileChange::default()
+    };
+    match identity.change_profile(&visit.caller, change).await {
+        Ok(profile) if profile.user.email_verified_at.is_some() => {
+            Ok(done("/account", "That is your address already. Nothing was changed."))
+        }
+        Ok(profile) => {
+            let message =
+                format!("We mailed a link to {}. Open it to confirm the address.", profile.user.email);
+            Ok(done("/account", &message))
+        }
+        Err(error) => {
+            let wrong = Wrong::of(error, &typed)?;
+            let profile = identity.profile(&visit.caller).await?;
+            Ok(wrong.answer(|form| email_page(visit, form, profile)))
+        }
+    }
+}
+
+async fn ask_again(State(identity): State<Identity>, visit: Visit) -> Answer {
+    identity.ask_for_verification(&visit.caller).await?;
+    Ok(done("/account", "A fresh link is on its way to your address. It works for a day."))
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    shell: Shell,
+    form: FormState,
+    /// For password software, which keeps a password together with a name.
+    username: String,
+}
+
+fn password_page(visit: Visit, form: FormState) -> Response {
+    let username = visit.caller.actor.as_ref().map_or_else(String::new, |actor| actor.username.to_string());
+    let shell =
+        visit.shell.page("Password - Account", "account").crumb("Account", "/account").crumb("Password", "");
+    let page = PasswordPage { shell, form, username };
+    face::html(&page.shell, &page)
+}
+
+async fn show_password(visit: Visit) -> Answer {
+    visit.account()?;
+    Ok(password_page(visit, FormState::default()))
+}
+
+async fn save_password(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
+    let (old, new) = (typed.secret("currentPassword"), typed.secret("newPassword"));
+    match identity.change_password(&visit.caller, &old, new).await {
+        Ok(()) => Ok(done("/account", "Your password is changed. All other sessions have ended.")),
+        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| password_page(visit, form))),
+    }
+}
