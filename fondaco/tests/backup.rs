@@ -96,10 +96,13 @@ fn from_sqlite_to_postgres_and_back() {
     psql(&format!("drop schema {schema} cascade"));
 }
 
+/// What somebody or the disk does to a backup.
+type Damage = fn(&Path);
+
 #[test]
 fn damage_is_found_wherever_it_is() {
     let (machine, _server) = market();
-    let damage: [(&str, fn(&Path)); 5] = [
+    let damage: [(&str, Damage); 5] = [
         ("database.jsonl.gz has other bytes", |backup| change(&backup.join("database.jsonl.gz"))),
         ("has other bytes than its name says", |backup| change(&one_blob(backup))),
         ("there are 0 files", |backup| std::fs::remove_file(one_blob(backup)).unwrap()),

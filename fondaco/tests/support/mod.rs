@@ -13,62 +13,62 @@ use tempfile::TempDir;
 /// Longer than any start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A home folder, a data folder, and no environment.
-pub struct Machine {
-    pub home: TempDir,
+pub(crate) struct Machine {
+    pub(crate) home: TempDir,
     environment: Vec<(String, String)>,
 }
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// The same, when it ended with code 0.
     #[track_caller]
-    pub fn fine(self) -> Self {
+    pub(crate) fn fine(self) -> Self {
         assert_eq!(self.code, 0, "{}\n{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    pub fn fails(self, code: i32, text: &str) -> Self {
+    pub(crate) fn fails(self, code: i32, text: &str) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
         assert!(self.err.contains(text), "{text}\n in \n{}", self.err);
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 }
 
 impl Machine {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap(), environment: Vec::new() }
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
-    pub fn data(&self) -> String {
+    pub(crate) fn data(&self) -> String {
         self.path("data").display().to_string()
     }
 
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fondaco"));
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).env("HOME", self.home.path()).current_dir(self.home.path());
@@ -76,11 +76,11 @@ impl Machine {
         command
     }
 
-    pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
         self.run_with(arguments, "")
     }
 
-    pub fn run_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &str) -> Ran {
+    pub(crate) fn run_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &str) -> Ran {
         let mut child = self
             .command()
             .args(arguments)
@@ -100,7 +100,7 @@ impl Machine {
     }
 
     /// `admin …` on the data folder.
-    pub fn admin(&self, arguments: &str, input: &str) -> Ran {
+    pub(crate) fn admin(&self, arguments: &str, input: &str) -> Ran {
         let data = self.data();
         let mut all = vec!["admin"];
         all.extend(arguments.split_whitespace());
@@ -108,22 +108,22 @@ impl Machine {
         self.run_with(&all, input)
     }
 
-    pub fn user(&self, name: &str, roles: &str) {
+    pub(crate) fn user(&self, name: &str, roles: &str) {
         let command = format!(
             "user create --username {name} --email {name}@example.com --password-stdin --role {roles}"
         );
         self.admin(&command, PASSWORD).fine();
     }
 
-    pub fn serve(&self, arguments: &[&str]) -> Server {
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
         Server::start(self, arguments)
     }
 }
 
 /// A running server; ended when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub addresses: Value,
+    pub(crate) addresses: Value,
     log: PathBuf,
 }
 
@@ -156,16 +156,16 @@ impl Server {
         panic!("no ready.json\n{}", server.log());
     }
 
-    pub fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         self.addresses[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.addresses)).to_owned()
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Sends a signal and gives the exit code.
-    pub fn end(mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
@@ -190,12 +190,12 @@ impl Drop for Server {
 }
 
 #[allow(clippy::disallowed_methods)]
-pub fn wait(time: Duration) {
+pub(crate) fn wait(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// A folder with a small npm package.
-pub fn package(folder: &Path, name: &str, version: &str) {
+pub(crate) fn package(folder: &Path, name: &str, version: &str) {
     std::fs::create_dir_all(folder).unwrap();
     let manifest = serde_json::json!({"name": name, "version": version, "description": "A small package", "license": "MIT", "main": "index.js"});
     std::fs::write(folder.join("package.json"), manifest.to_string()).unwrap();
