@@ -73,7 +73,7 @@ impl Rooms {
         let clock = Clock::system();
         let store = Store::open(&config.store()).await?;
         for file in store.migrate(MIGRATIONS, clock.now()).await? {
-            tracing::info!(file, "migrated");
+            tracing::debug!(file, "migrated");
         }
         let blobs = Blobs::open(config.blobs()).await.context("the file storage cannot be opened")?;
         let mailer = Mailer::new(&mail_config(config)).context("mail cannot be set up")?;
@@ -95,7 +95,12 @@ fn identity_settings(
 ) -> anyhow::Result<identity::Settings> {
     let secret = match &config.auth.jwt_secret {
         Some(secret) => secret.clone(),
-        None => data.secrets()?.jwt_secret,
+        None => {
+            if config.database.url.is_some() {
+                tracing::warn!("auth.jwt_secret is unset: other processes on this database will not know our JWTs");
+            }
+            data.secrets()?.jwt_secret
+        }
     };
     let mut settings = identity::Settings::new(&addresses.web, secret);
     settings.token_expiry = config.auth.token_expiry;

@@ -98,7 +98,7 @@ macro_rules! id {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
     crate::id!(
         /// For the tests.
         OrderId,

@@ -88,7 +88,6 @@ impl Stack {
     }
 
     /// Puts the middleware around `router`.
-    #[must_use]
     pub fn around(self, router: Router) -> Router {
         let surface = self.surface.name();
         let counter = |class: &'static str| metrics::counter!("fondaco_http_requests_total", "surface" => surface, "status" => class);

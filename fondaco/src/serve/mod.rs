@@ -49,9 +49,11 @@ pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
     }
     let beside = background::start(config, &rooms, &surfaces, &metrics, &stop);
 
+    // The link's file is there before anybody is told that the program is ready.
+    let link = setup_link(&rooms, &data).await?;
     data.write_ready(&ready)?;
     announce(&ready);
-    if let Some(link) = setup_link(&rooms, &data).await? {
+    if let Some(link) = link {
         say(&format!("\n  Set up the first administrator (valid for an hour): {link}\n"));
     }
 

@@ -81,7 +81,6 @@ impl Surfaces {
     }
 
     /// What a port answers.
-    #[must_use]
     pub(super) fn router(&self, door: Door) -> Router {
         match door {
             Door::Api | Door::Services => self.api.clone(),
@@ -92,7 +91,6 @@ impl Surfaces {
     }
 
     /// The web port's router, which answers everything: for tests in process.
-    #[must_use]
     pub fn everything(&self) -> Router {
         self.web.clone()
     }
