@@ -192,7 +192,13 @@ impl Documents {
     }
 
     /// A document that is in memory.
-    pub(crate) fn get(&self, ecosystem: Ecosystem, form: Form, base: &Base, name: &str) -> Option<Arc<Document>> {
+    pub(crate) fn get(
+        &self,
+        ecosystem: Ecosystem,
+        form: Form,
+        base: &Base,
+        name: &str,
+    ) -> Option<Arc<Document>> {
         self.cache.get(&KeyRef { ecosystem, form, base: base.number, name })
     }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use identity::Caller;
 use store::{Tx, args};
 
+use super::Visitor;
 use super::answer::{Answer, bytes};
 use super::packument::check_reader;
 use super::proxied;
@@ -20,7 +21,7 @@ const PRIVATE: &str = "private, max-age=31536000, immutable";
 /// `GET /{name}/-/{file}`.
 pub(super) async fn tarball(
     registry: &Registry,
-    by: &Caller,
+    visitor: &Visitor<'_>,
     method: &Method,
     headers: &HeaderMap,
     name: &NpmName,
@@ -28,13 +29,14 @@ pub(super) async fn tarball(
 ) -> Answer {
     let files = match registry.package_files(Ecosystem::Npm, name.as_str()).await {
         Err(RegistryError::NotFound) => {
-            return proxied::tarball(registry, by, method, headers, name, file).await;
+            let by = visitor.caller().await?;
+            return proxied::tarball(registry, by.now(), method, headers, name, file).await;
         }
         files => files?,
     };
     let package = &files.package;
     if package.access != Access::Public {
-        check_reader(registry, by, package).await?;
+        check_reader(registry, &visitor.caller().await?, package).await?;
     }
     let stored = files.by_name.get(file).ok_or(RegistryError::NoPart("file"))?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", stored.sha256));
@@ -43,7 +45,7 @@ pub(super) async fn tarball(
     let body = if unchanged || method == Method::HEAD {
         Body::empty()
     } else {
-        registry.downloads().count(&package.id, &stored.version, by.now());
+        registry.downloads().count(&package.id, &stored.version, visitor.ctx.now);
         let blob = registry.blobs().read(stored.sha256).await.map_err(RegistryError::from)?;
         match blob.bytes() {
             Some(bytes) => Body::from(bytes.clone()),

@@ -29,12 +29,13 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::Response;
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use identity::Caller;
 use kernel::Problem;
 use serde_json::json;
 use web::Ctx;
 
+use crate::RegistryError;
 use crate::documents::{Base, Mount};
 use crate::registry::Registry;
 
@@ -55,7 +56,22 @@ async fn serve(State(registry): State<Registry>, request: Request) -> Response {
     }
 }
 
-/// What every handler has of a request.
+/// Who asks, looked up only where it matters: what everybody may read is given without a look at the token. What
+/// is not there for everybody is told only to a valid token or to none.
+struct Visitor<'r> {
+    registry: &'r Registry,
+    ctx: &'r Ctx,
+    headers: &'r HeaderMap,
+}
+
+impl Visitor<'_> {
+    async fn caller(&self) -> Result<Caller, RegistryError> {
+        let actor = self.registry.identity().resolve(self.headers, self.ctx).await?;
+        Ok(Caller { ctx: self.ctx.clone(), actor })
+    }
+}
+
+/// What every handler but those two has of a request.
 struct Asked<'r> {
     registry: &'r Registry,
     parts: &'r Parts,
@@ -68,35 +84,46 @@ async fn answer(registry: &Registry, ctx: &Ctx, parts: &Parts, body: axum::body:
         _ => (Mount::Root, parts.uri.path()),
     };
     let call = Call::parse(&parts.method, path, parts.uri.query()).map_err(nowhere)?;
-    let actor = match call {
-        // A stale token may come along with these: it must not keep anybody from signing in.
-        Call::SignIn { .. } | Call::WebSignIn | Call::WebSignInDone { .. } => None,
-        _ => registry.identity().resolve(&parts.headers, ctx).await?,
-    };
-    let asked = Asked { registry, parts, by: Caller { ctx: ctx.clone(), actor } };
-    if call.needs() == Needs::Account {
-        asked.by.account()?;
-    }
     let base = registry.documents().bases.of(parts.headers.get(header::HOST), mount);
+    let visitor = Visitor { registry, ctx, headers: &parts.headers };
     match call {
         Call::Packument { name, write: false } => {
-            packument::packument(registry, &asked.by, &base, &parts.headers, &name).await
+            packument::packument(registry, &visitor, &base, &parts.headers, &name).await
         }
         Call::Tarball { name, file } => {
-            download::tarball(registry, &asked.by, &parts.method, &parts.headers, &name, &file).await
+            download::tarball(registry, &visitor, &parts.method, &parts.headers, &name, &file).await
         }
         // The other calls are rarer, and their futures larger.
-        other => Box::pin(answer_other(&asked, &base, other, body)).await,
+        other => Box::pin(answer_other(&visitor, parts, &base, other, body)).await,
     }
 }
 
-async fn answer_other(asked: &Asked<'_>, base: &Base, call: Call, body: axum::body::Body) -> Answer {
+async fn answer_other(
+    visitor: &Visitor<'_>,
+    parts: &Parts,
+    base: &Base,
+    call: Call,
+    body: axum::body::Body,
+) -> Answer {
+    let by = match call {
+        // A stale token may come along with these: it must not keep anybody from signing in.
+        Call::SignIn { .. } | Call::WebSignIn | Call::WebSignInDone { .. } => {
+            Caller { ctx: visitor.ctx.clone(), actor: None }
+        }
+        _ => visitor.caller().await?,
+    };
+    if call.needs() == Needs::Account {
+        by.account()?;
+    }
+    let asked = &Asked { registry: visitor.registry, parts, by };
     let Asked { registry, parts, by } = asked;
     let headers = &parts.headers;
     match call {
         Call::Root => Ok(answer::json(StatusCode::OK, &json!({"name": "fondaco", "protocol": "npm"}))),
         Call::Ping => Ok(answer::json(StatusCode::OK, &json!({}))),
-        Call::Packument { name, .. } => packument::packument_to_write(registry, by, base, headers, &name).await,
+        Call::Packument { name, .. } => {
+            packument::packument_to_write(registry, by, base, headers, &name).await
+        }
         Call::Manifest { name, selector } => {
             packument::one_version(registry, by, base, headers, &name, &selector).await
         }
@@ -184,7 +211,9 @@ async fn search(asked: &Asked<'_>) -> Answer {
 fn nowhere(error: PathError) -> Refusal {
     Refusal(match error {
         PathError::NotFound => Problem::not_found("registry.not_found", "Not found"),
-        PathError::Method => Problem::new(405, "registry.method", "There is something here, for other methods."),
+        PathError::Method => {
+            Problem::new(405, "registry.method", "There is something here, for other methods.")
+        }
         PathError::Malformed(text) => Problem::bad_request("registry.malformed", text),
     })
 }

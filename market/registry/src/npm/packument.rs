@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, header};
 use identity::Caller;
 use store::{Tx, args};
 
+use super::Visitor;
 use super::answer::{Answer, packed};
 use super::proxied;
 use super::ready::Ready;
@@ -19,7 +20,7 @@ const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
 /// `GET /{name}`: bytes from memory, unless the package changed since they were asked for.
 pub(super) async fn packument(
     registry: &Registry,
-    by: &Caller,
+    visitor: &Visitor<'_>,
     base: &Base,
     headers: &HeaderMap,
     name: &NpmName,
@@ -27,12 +28,13 @@ pub(super) async fn packument(
     let form = wanted_form(headers);
     let document = match registry.document(Ecosystem::Npm, form, base, name.as_str()).await {
         Err(RegistryError::NotFound) => {
-            return proxied::packument(registry, by, base, headers, form, name).await;
+            let by = visitor.caller().await?;
+            return proxied::packument(registry, by.now(), base, headers, form, name).await;
         }
         document => document?,
     };
     if document.package.access != Access::Public {
-        check_reader(registry, by, &document.package).await?;
+        check_reader(registry, &visitor.caller().await?, &document.package).await?;
     }
     Ok(send(headers, &document))
 }
@@ -120,7 +122,9 @@ pub(super) async fn one_version(
         Ok::<_, RegistryError>((package, release))
     };
     match registry.store().read(look).await {
-        Err(RegistryError::NotFound) => proxied::manifest(registry, by, base, headers, name, selector).await,
+        Err(RegistryError::NotFound) => {
+            proxied::manifest(registry, by.now(), base, headers, name, selector).await
+        }
         found => {
             let (package, release) = found?;
             Ok(packed(headers, manifest(&package, &release, base)))

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use identity::Caller;
+use kernel::Timestamp;
 
 use super::answer::{Answer, packed};
 use super::ready::Ready;
@@ -20,14 +20,14 @@ const CACHE_FILE: &str = "max-age=31536000, immutable";
 /// `GET /{name}`
 pub(super) async fn packument(
     registry: &Registry,
-    by: &Caller,
+    now: Timestamp,
     base: &Base,
     headers: &HeaderMap,
     form: Form,
     name: &NpmName,
 ) -> Answer {
     let uplinks = registry.uplinks().ok_or(RegistryError::NotFound)?;
-    let found = uplinks.packument(name, form, base.tarballs(Access::Public), by.now()).await?;
+    let found = uplinks.packument(name, form, base.tarballs(Access::Public), now).await?;
     let document = found.ok_or(RegistryError::NotFound)?;
     let ready = Ready {
         content_type: &document.content_type,
@@ -43,14 +43,14 @@ pub(super) async fn packument(
 /// `GET /{name}/{version or tag}`
 pub(super) async fn manifest(
     registry: &Registry,
-    by: &Caller,
+    now: Timestamp,
     base: &Base,
     headers: &HeaderMap,
     name: &NpmName,
     selector: &str,
 ) -> Answer {
     let uplinks = registry.uplinks().ok_or(RegistryError::NotFound)?;
-    let found = uplinks.packument(name, Form::Full, base.tarballs(Access::Public), by.now()).await?;
+    let found = uplinks.packument(name, Form::Full, base.tarballs(Access::Public), now).await?;
     let document = found.ok_or(RegistryError::NotFound)?;
     let manifest =
         document.manifest(selector).ok_or_else(|| RegistryError::NoVersion(selector.to_owned()))?;
@@ -60,14 +60,14 @@ pub(super) async fn manifest(
 /// `GET /{name}/-/{file}`
 pub(super) async fn tarball(
     registry: &Registry,
-    by: &Caller,
+    now: Timestamp,
     method: &Method,
     headers: &HeaderMap,
     name: &NpmName,
     file: &str,
 ) -> Answer {
     let uplinks = registry.uplinks().ok_or(RegistryError::NotFound)?;
-    let found = uplinks.tarball(name, file, by.now()).await?;
+    let found = uplinks.tarball(name, file, now).await?;
     let mut response = match found.ok_or(RegistryError::NotFound)? {
         Tarball::Stored(stored) => self::stored(registry, method, headers, stored).await?,
         Tarball::Arriving { size_bytes, body } => {
@@ -79,7 +79,7 @@ pub(super) async fn tarball(
         }
     };
     if method != Method::HEAD && response.status() == StatusCode::OK {
-        uplinks.count_download(name, file, by.now());
+        uplinks.count_download(name, file, now);
     }
     let answer = response.headers_mut();
     answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_FILE));
