@@ -72,7 +72,6 @@ async fn forgot(State(identity): State<Identity>, visit: Visit, Form(typed): For
     let sent = Outcome {
         shell: visit.shell.page("Look into your mail - Account", ""),
         icon: "mail",
-        tone: "accent",
         title: "Look into your mail",
         text: &text,
         way: Some(("Back to sign-in", "/login")),
@@ -107,7 +106,6 @@ async fn verify(State(identity): State<Identity>, visit: Visit, Form(typed): For
             let confirmed = Outcome {
                 shell: visit.shell.page("Confirmed - Account", ""),
                 icon: "check",
-                tone: "ok",
                 title: "Your address is confirmed",
                 text: "You can close this page.",
                 way: Some(("Sign in", "/login")),
@@ -125,7 +123,6 @@ fn spent(error: IdentityError, shell: Shell, way: (&str, &str)) -> Answer {
     let spent = Outcome {
         shell: shell.page("Link too old - Account", ""),
         icon: "clock",
-        tone: "accent",
         title: "This link no longer works",
         text: "It was used before, or it is too old. Nothing was changed.",
         way: Some(way),

@@ -76,8 +76,6 @@ async fn page_above(OriginalUri(address): OriginalUri) -> Redirect {
 struct Outcome<'a> {
     shell: Shell,
     icon: &'static str,
-    /// "ok", "bad" or "accent".
-    tone: &'static str,
     title: &'a str,
     text: &'a str,
     /// Words and address of the way on.

@@ -85,7 +85,6 @@ fn closed(shell: Shell) -> Response {
     Outcome {
         shell: shell.page("Make an account - Account", ""),
         icon: "lock",
-        tone: "accent",
         title: "New accounts are made by the operator here",
         text: "Ask the operator for an account. If you have one, sign in.",
         way: Some(("Sign in", "/login")),
@@ -129,7 +128,6 @@ fn setup_refused(error: IdentityError, shell: Shell) -> Answer {
     let refused = Outcome {
         shell: shell.page("Set up - Operator", ""),
         icon: "clock",
-        tone: "accent",
         title: "This set-up link no longer works",
         text: "It works once and for an hour, and only while there is no operator. \
                Start the program anew for a fresh link, or sign in.",

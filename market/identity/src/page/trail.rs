@@ -125,14 +125,11 @@ impl Asked {
 
     /// The address of this list, up to where its offset follows.
     fn address(&self) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::from("/operator/audit?"));
-        let mut any = false;
-        for (name, value) in self.pairs().into_iter().filter(|(_, value)| !value.is_empty()) {
-            query.append_pair(name, value);
-            any = true;
-        }
+        const LIST: &str = "/operator/audit?";
+        let mut query = url::form_urlencoded::Serializer::for_suffix(LIST.to_owned(), LIST.len());
+        query.extend_pairs(self.pairs().into_iter().filter(|(_, value)| !value.is_empty()));
         let query = query.finish();
-        if any { format!("{query}&") } else { query }
+        if query == LIST { query } else { query + "&" }
     }
 }
 

@@ -249,7 +249,9 @@ async fn set_state(
         "disabled" => true,
         "active" => false,
         _ => {
-            return Err(Problem::bad_request("identity.no_such_state", "A user is active or disabled.").into());
+            return Err(
+                Problem::bad_request("identity.no_such_state", "A user is active or disabled.").into()
+            );
         }
     };
     match identity.set_disabled(&visit.caller, user, disable).await {

@@ -9,7 +9,7 @@ use web::face::{self, Shell};
 use web::{Access, Failure, Form, Path, Routes};
 
 use super::typed::Typed;
-use super::{Answer, Outcome};
+use super::{Answer, Outcome, words};
 use crate::visit::Visit;
 use crate::web_login::WebLoginView;
 use crate::{Identity, IdentityError};
@@ -69,7 +69,6 @@ async fn approved(visit: Visit) -> Response {
     Outcome {
         shell: visit.shell.page("Let in - Account", ""),
         icon: "check",
-        tone: "ok",
         title: "The command line is let in",
         text: "It goes on by itself. You can close this page.",
         way: None,
@@ -81,7 +80,6 @@ async fn refused(visit: Visit) -> Response {
     Outcome {
         shell: visit.shell.page("Refused - Account", ""),
         icon: "shield-check",
-        tone: "accent",
         title: "The command line is refused",
         text: "It got nothing. If you did not start it yourself, you need do no more. You can close this page.",
         way: None,
@@ -96,7 +94,6 @@ fn spent(error: IdentityError, shell: Shell) -> Answer {
     let spent = Outcome {
         shell: shell.page("Link too old - Account", ""),
         icon: "clock",
-        tone: "accent",
         title: "This sign-in was decided, or is too old",
         text: "Nothing was let in just now. Start the sign-in again in your terminal: it prints a fresh address.",
         way: None,

@@ -71,24 +71,51 @@ fn sentence(words: &str) -> String {
 
 /// The details of a row of the trail on one line: "name: ci, scopes: publish".
 pub(super) fn details(details: &Value) -> String {
+    told(details, |_| true)
+}
+
+/// The same without ids, which tell nothing to the person whose row it is.
+pub(super) fn own_details(details: &Value) -> String {
+    told(details, |text| !is_id(text))
+}
+
+fn told(details: &Value, keep: impl Fn(&str) -> bool) -> String {
     let Value::Object(fields) = details else { return String::new() };
-    let told = fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
-        Value::String(text) => format!("{name}: {text}"),
+    let told = fields.iter().filter_map(|(name, value)| match value {
+        Value::Null => None,
+        Value::String(text) => keep(text).then(|| format!("{}: {text}", spaced(name))),
         Value::Array(items) => {
-            let items: Vec<_> = items
-                .iter()
-                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
-                .collect();
-            format!("{name}: {}", items.join(" "))
+            let items =
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+            Some(format!("{}: {}", spaced(name), items.collect::<Vec<_>>().join(" ")))
         }
-        other => format!("{name}: {other}"),
+        other => Some(format!("{}: {other}", spaced(name))),
     });
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a text is an id such as `user-…`: a kind, and at least 20 hexadecimal digits.
+fn is_id(text: &str) -> bool {
+    text.split_once('-')
+        .is_some_and(|(_, rest)| rest.len() >= 20 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// The words of a field's name: `expiresAt` is "expires at".
+fn spaced(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::UserId;
 
     #[test]
     fn clients_are_named_as_people_know_them() {
@@ -116,8 +143,12 @@ mod tests {
     fn actions_and_details_are_told_in_words() {
         assert_eq!(action("token.created"), "Token made");
         assert_eq!(action("package.release_published"), "Package release published");
-        let row = serde_json::json!({"name": "ci", "after": ["user", "admin"], "expiresAt": null, "disabled": true});
-        assert_eq!(details(&row), "name: ci, after: user admin, disabled: true");
+        let row =
+            serde_json::json!({"name": "ci", "after": ["user", "admin"], "expiresAt": null, "isSet": true});
+        assert_eq!(details(&row), "name: ci, after: user admin, is set: true");
+        let row = serde_json::json!({"name": "my-ci", "owner": UserId::fresh()});
+        assert_eq!(own_details(&row), "name: my-ci");
+        assert!(details(&row).contains("owner: user-"));
         assert_eq!(details(&Value::Null), "");
     }
 }

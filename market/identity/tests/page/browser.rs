@@ -25,9 +25,8 @@ pub fn app(room: &Room) -> Router {
     let site = Arc::new(site);
     let of_pages = Arc::clone(&site);
     let mut stack = Stack::new(Surface::Web, room.clock.clone());
-    stack.problem_page = Some(Arc::new(move |problem, ctx, headers| {
-        let address = headers.get("x-test-path").unwrap().to_str().unwrap();
-        problem_page(problem, &Shell::new(Arc::clone(&of_pages), address, ctx.now))
+    stack.problem_page = Some(Arc::new(move |problem, ctx, asked| {
+        problem_page(problem, &Shell::new(Arc::clone(&of_pages), &asked.path, ctx.now))
     }));
     stack.around(identity::pages(room.identity.clone()).into_router().layer(Extension(site)))
 }
@@ -110,7 +109,6 @@ impl Browser {
         let request = Request::builder().method(method).uri(path).header(header::ACCEPT, "text/html");
         let request =
             request.header(header::COOKIE, cookies.join("; ")).header("sec-fetch-site", "same-origin");
-        let request = request.header("x-test-path", path.split('?').next().unwrap());
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let request = request.body(axum::body::Body::from(body.unwrap_or_default())).unwrap();
         let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
