@@ -26,6 +26,7 @@ pub struct Market {
     data: TempDir,
     server: Option<Child>,
     settings: Vec<(String, String)>,
+    has_demo: bool,
     addresses: Value,
 }
 
@@ -47,10 +48,20 @@ impl Market {
 
     /// Starts the program with these environment variables on top of its defaults.
     pub async fn open_with(settings: &[(&str, &str)]) -> Self {
+        Self::open_as(settings, false).await
+    }
+
+    /// As [`Market::open_with`], with the demo's accounts and packages.
+    pub async fn open_demo_with(settings: &[(&str, &str)]) -> Self {
+        Self::open_as(settings, true).await
+    }
+
+    async fn open_as(settings: &[(&str, &str)], has_demo: bool) -> Self {
         let mut market = Self {
             data: tempfile::Builder::new().prefix("fondaco-story-").tempdir().unwrap(),
             server: None,
             settings: settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            has_demo,
             addresses: Value::Null,
         };
         market.start().await;
@@ -154,6 +165,7 @@ impl Market {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = self.program();
         command.arg("serve").arg("--data-dir").arg(self.data());
+        command.args(self.has_demo.then_some("--demo"));
         for (listener, variable) in LISTENERS {
             command.env(variable, self.port(listener));
         }
