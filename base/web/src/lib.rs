@@ -19,7 +19,7 @@ pub use extract::{Form, Json, Path, Query};
 pub use failure::Failure;
 pub use limits::{Limits, Quota};
 pub use routes::{Access, Route, Routes};
-pub use stack::{ProblemPage, Stack, Surface};
+pub use stack::{Asked, ProblemPage, Stack, Surface};
 
 /// This crate's tables.
 pub const MIGRATIONS: store::Migrations = store::migrations!("web", "0001_idempotency.sql");

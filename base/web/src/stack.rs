@@ -17,7 +17,15 @@ use metrics::{Counter, Histogram};
 use crate::{Ctx, Failure, Limits, csrf, failure};
 
 /// Shows a problem as a page to a browser.
-pub type ProblemPage = Arc<dyn Fn(&Problem, &Ctx, &HeaderMap) -> Response + Send + Sync>;
+pub type ProblemPage = Arc<dyn Fn(&Problem, &Ctx, &Asked) -> Response + Send + Sync>;
+
+/// What was asked for when a problem came of it.
+pub struct Asked {
+    /// The path of the address, as it came.
+    pub path: String,
+    /// The request's headers.
+    pub headers: HeaderMap,
+}
 
 /// Which listener a request came in by; names its metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +115,8 @@ async fn handle(State(shared): State<Arc<Shared>>, mut request: Request, next: N
     let peer: Option<IpAddr> = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let ctx = Ctx::of(request.headers(), peer, stack.trusted_hops, &stack.clock);
     let wants_page = stack.problem_page.is_some() && wants_html(&request);
-    let asked = wants_page.then(|| request.headers().clone());
+    let asked = wants_page
+        .then(|| Asked { path: request.uri().path().to_owned(), headers: request.headers().clone() });
     let origin = allowed_origin(stack, request.headers());
     let log =
         tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().clone()));
@@ -170,10 +179,10 @@ async fn run(stack: &Stack, request: Request, next: Next) -> Response {
     axum::response::IntoResponse::into_response(Failure(problem))
 }
 
-fn show(stack: &Stack, problem: &Problem, ctx: &Ctx, asked: Option<&HeaderMap>) -> Response {
+fn show(stack: &Stack, problem: &Problem, ctx: &Ctx, asked: Option<&Asked>) -> Response {
     match (&stack.problem_page, asked) {
-        (Some(page), Some(headers)) => {
-            let mut response = page(problem, ctx, headers);
+        (Some(page), Some(asked)) => {
+            let mut response = page(problem, ctx, asked);
             failure::headers(problem, response.headers_mut());
             response
         }

@@ -7,12 +7,12 @@ use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, any};
 use axum::{Extension, Router};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use kernel::Problem;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower::ServiceExt;
 use web::face::{Shell, Site, Theme};
-use web::{Ctx, Failure, Limits, ProblemPage, Quota, Route, Routes, Stack, Surface};
+use web::{Asked, Ctx, Failure, Limits, ProblemPage, Quota, Route, Routes, Stack, Surface};
 
 use super::health::{self, Health};
 use super::ports::Door;
@@ -155,10 +155,10 @@ async fn nothing() -> Failure {
 
 /// Problems as pages. Who is signed in is not looked up for them: a page that tells of a failure must not fail.
 fn problem_page(site: Arc<Site>) -> ProblemPage {
-    Arc::new(move |problem: &Problem, ctx: &Ctx, headers: &HeaderMap| {
-        let mut shell = Shell::new(Arc::clone(&site), "", ctx.now);
+    Arc::new(move |problem: &Problem, ctx: &Ctx, asked: &Asked| {
+        let mut shell = Shell::new(Arc::clone(&site), &asked.path, ctx.now);
         shell.request_id = ctx.request_id.to_string();
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let cookies = asked.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         shell.theme = cookies.filter_map(Theme::from_cookies).next();
         web::face::pages::problem_page(problem, &shell).into_response()
     })
