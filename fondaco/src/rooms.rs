@@ -97,7 +97,9 @@ fn identity_settings(
         Some(secret) => secret.clone(),
         None => {
             if config.database.url.is_some() {
-                tracing::warn!("auth.jwt_secret is unset: other processes on this database will not know our JWTs");
+                tracing::warn!(
+                    "auth.jwt_secret is unset: other processes on this database will not know our JWTs"
+                );
             }
             data.secrets()?.jwt_secret
         }
