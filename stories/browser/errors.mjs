@@ -80,7 +80,7 @@ async function tellsUsers(page) {
   await check(page, "an organisation whose name is taken is refused at the field", async () => {
     await page.goto("/account/organisations");
     await fill(page, { Name: "elide" });
-    await send(page, "Found it");
+    await send(page, "Found the organisation");
     await isSummed(page, { name: /\w/ });
     same(await page.getByLabel("Name", { exact: true }).inputValue(), "elide", "the name");
   });

@@ -11,7 +11,7 @@ await story(async browser => {
   });
   await check(page, "it says who asks", async () => {
     await page.getByRole("heading", { name: "Let in a command line?" }).waitFor();
-    await seen(page, /^npm\//);
+    await page.locator("dd").getByText(/^npm\b/).waitFor();
   });
   await check(page, "approving lets it in", async () => {
     await press(page, "Let it in");

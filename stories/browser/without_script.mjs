@@ -73,7 +73,7 @@ await story(async browser => {
   await check(page, "an organisation is founded", async () => {
     await page.goto("/account/organisations");
     await fill(page, { Name: "quiet" });
-    await press(page, "Found it");
+    await press(page, "Found the organisation");
     await arrives(page, "/account/organisations/quiet");
   });
   await check(page, "a member is added", async () => {
