@@ -104,17 +104,61 @@ async fn every_door_is_closed_to_a_stranger() {
     assert!(open.is_empty(), "{open:#?}");
 }
 
+impl Program {
+    async fn ada(&self) -> identity::Registered {
+        let by = identity::Caller::system(self.rooms.clock.now());
+        let new = identity::NewAccount {
+            username: "ada".to_owned(),
+            email: "ada@example.com".to_owned(),
+            password: kernel::Secret::new("correct horse battery staple"),
+            display_name: String::new(),
+        };
+        self.rooms.identity.register(&by, new).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_stops_a_job_and_has_it_tried_again() {
+    let program = program().await;
+    let ada = program.ada().await;
+    let by = identity::Caller::system(program.rooms.clock.now());
+    let roles = identity::Roles::of(&[identity::Role::Admin]);
+    program.rooms.identity.set_roles(&by, ada.user.clone(), roles).await.unwrap();
+    let now = program.rooms.clock.now();
+    let enqueue = async move |tx: &mut Tx| {
+        let job = jobs::NewJob::new("test.work", &"payload").map_err(|_| StoreError::Closed)?;
+        jobs::enqueue(tx, &job, now).await
+    };
+    let id = program.rooms.store.write(enqueue).await.unwrap();
+    let send = async |method: Method, path: String, body: &'static str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", ada.token.secret.expose()))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let response =
+            program.surfaces.everything().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    };
+    for (change, state) in [("change=cancel", "Cancelled"), ("change=retry", "Waiting")] {
+        let (status, said) = send(Method::POST, format!("/operator/jobs/{id}"), change).await;
+        assert_eq!(status, StatusCode::SEE_OTHER, "{said}");
+        let (status, page) = send(Method::GET, "/operator/jobs".to_owned(), "").await;
+        assert_eq!(status, StatusCode::OK);
+        let row = page.split("test.work").nth(1).unwrap().split("</tr>").next().unwrap();
+        assert!(row.contains(state), "{row}");
+        assert!(!page.contains("payload"), "what a job is about is nobody's business");
+    }
+    let (status, _) = send(Method::POST, format!("/operator/jobs/{id}"), "change=retry").await;
+    assert_eq!(status, StatusCode::CONFLICT, "it waits already");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_doors_are_closed_to_everybody_else() {
     let program = program().await;
-    let by = identity::Caller::system(program.rooms.clock.now());
-    let new = identity::NewAccount {
-        username: "ada".to_owned(),
-        email: "ada@example.com".to_owned(),
-        password: kernel::Secret::new("correct horse battery staple"),
-        display_name: String::new(),
-    };
-    let ada = program.rooms.identity.register(&by, new).await.unwrap();
+    let ada = program.ada().await;
     for route in program.surfaces.table().iter().filter(|route| route.access == Access::Operator) {
         let (status, said) = program.knock(route, Some(ada.token.secret.expose())).await;
         // A body that cannot be read is refused before anybody asks who sent it; nothing is done either way.

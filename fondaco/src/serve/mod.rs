@@ -2,6 +2,7 @@
 
 mod background;
 mod health;
+mod jobs;
 mod listen;
 mod ports;
 mod reference;

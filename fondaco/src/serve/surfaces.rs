@@ -15,6 +15,7 @@ use web::face::{Shell, Site, Theme};
 use web::{Asked, Ctx, Failure, Limits, ProblemPage, Quota, Route, Routes, Stack, Surface};
 
 use super::health::{self, Health};
+use super::jobs;
 use super::ports::Door;
 use super::reference;
 use super::site::site;
@@ -117,7 +118,9 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
 
 /// The pages of all rooms.
 fn pages(rooms: &Rooms) -> Routes {
-    identity::pages(rooms.identity.clone()).merge(registry::page::routes(rooms.registry.clone()))
+    identity::pages(rooms.identity.clone())
+        .merge(registry::page::routes(rooms.registry.clone()))
+        .merge(jobs::routes(rooms.store.clone(), rooms.clock.clone(), rooms.identity.clone()))
 }
 
 fn stack(config: &Config, rooms: &Rooms, surface: Surface) -> Stack {

@@ -33,6 +33,8 @@ pub enum Action {
     ReadAudit,
     /// Create and disable users, grant roles, revoke tokens.
     ManageUsers,
+    /// See the background work, try it again, stop it.
+    OperateJobs,
 }
 
 /// To what.
@@ -80,7 +82,7 @@ const fn needs(action: Action) -> (Scope, Roles) {
         Action::Deploy => (Scope::Publish, Roles::of(&[Role::CloudUser, Role::User, Role::Admin])),
         Action::ProvideNodes => (Scope::Publish, Roles::of(&[Role::CloudProvider, Role::Admin])),
         Action::OperateCloud => (Scope::Admin, Roles::of(&[Role::CloudOperator, Role::Admin])),
-        Action::ReadAudit | Action::ManageUsers => (Scope::Admin, ADMIN),
+        Action::ReadAudit | Action::ManageUsers | Action::OperateJobs => (Scope::Admin, ADMIN),
     }
 }
 

@@ -100,7 +100,6 @@ fn ways_on(status: u16, shell: &Shell) -> Vec<(&'static str, String, &'static st
     let home = ("Go to the start page", "/".to_owned(), "");
     match status {
         401 => vec![("Sign in", shell.sign_in_href(), "primary"), home],
-        403 if shell.account.is_none() => vec![("Sign in", shell.sign_in_href(), "primary"), home],
         429 | 500 | 502 | 503 => vec![("Try again", shell.path.clone(), "primary"), home],
         _ => vec![home],
     }
