@@ -50,8 +50,13 @@ fn users_are_made_listed_changed_and_disabled() {
     let made = machine.admin("user create --username bob --email bob@example.com --json", "").fine().json();
     assert!(made["password"].as_str().unwrap().len() >= 16);
     assert!(made["userId"].as_str().unwrap().starts_with("user-"));
+    assert!(made["token"].as_str().unwrap().starts_with("elk_"));
+    let alone =
+        machine.admin("user create --username eve --email eve@example.com --password-stdin", PASSWORD).fine();
+    assert!(alone.out.starts_with("elk_") && alone.out.lines().count() == 1, "{}", alone.out);
+    machine.admin("user disable --user eve", "").fine();
     let listed = machine.admin("user list --json", "").fine().json();
-    assert_eq!(listed["total"], 2);
+    assert_eq!(listed["total"], 3);
     assert!(
         machine.admin("user list --search bob", "").fine().out.starts_with("bob\tbob@example.com\tactive")
     );
@@ -74,11 +79,12 @@ fn the_trail_names_what_was_done() {
     machine.user("ada", "admin");
     machine.admin("token create --user ada --name ci", "").fine();
     let all = machine.admin("audit --json", "").fine().json();
-    assert_eq!(all["total"], 2);
+    // The account, the token that came with it, and the one for CI.
+    assert_eq!(all["total"], 3);
     assert_eq!(all["entries"][0]["action"], "token.created");
     assert_eq!(all["entries"][0]["actorName"], "system");
     assert!(!all.to_string().contains("elk_"));
     assert_eq!(machine.admin("audit --action account", "").fine().out.lines().count(), 1);
-    assert_eq!(machine.admin("audit --since 1h", "").fine().out.lines().count(), 2);
+    assert_eq!(machine.admin("audit --since 1h", "").fine().out.lines().count(), 3);
     machine.admin("audit --since yesterday", "").fails(2, "is no time");
 }

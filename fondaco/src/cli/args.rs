@@ -338,7 +338,7 @@ pub(crate) enum Admin {
 /// Users.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminUser {
-    /// Make a user.
+    /// Make a user; a token of it is printed once, alone on standard output.
     #[command(
         after_help = "Examples:\n  fondaco admin user create --username ada --email ada@example.com --password-stdin --role admin < password.txt"
     )]

@@ -102,6 +102,10 @@ fn password(stdin: bool) -> Result<(Secret, bool), Failure> {
     Ok((Secret::new(kernel::random_text::<15>()), true))
 }
 
+/// How long the token that comes with a new account works, as one that comes with a registration.
+const FIRST_TOKEN_LIFE: Duration = Duration::from_secs(90 * 86_400);
+
+/// Prints the token of the new account alone, so that a script can go on with it.
 async fn create_user(terminal: &Terminal, args: &AdminUserCreate) -> Result<(), Failure> {
     let roles = match args.roles.as_slice() {
         [] => Roles::of(&[Role::User, Role::Publisher]),
@@ -117,18 +121,23 @@ async fn create_user(terminal: &Terminal, args: &AdminUserCreate) -> Result<(), 
     };
     let terms = Terms { roles, verified: true, easy_password: false };
     let id = desk.rooms.identity.create_user(&desk.by, new, terms).await?;
+    let token = NewToken::full("made with the account", desk.by.now(), FIRST_TOKEN_LIFE);
+    let token = desk.rooms.identity.create_token_for(&desk.by, id.clone(), token).await?.secret;
     let shown = made.then(|| password.expose());
     if terminal.json {
-        let mut answer = json!({"userId": id, "username": args.username, "roles": roles});
+        let mut answer =
+            json!({"userId": id, "username": args.username, "roles": roles, "token": token.expose()});
         if let (Some(password), Value::Object(answer)) = (shown, &mut answer) {
             answer.insert("password".to_owned(), json!(password));
         }
         terminal.data_json(&answer);
     } else {
-        terminal.data(shown.unwrap_or(id.as_str()));
+        terminal.data(token.expose());
     }
-    let what = if made { " The password is above and is not shown again." } else { "" };
-    terminal.done(format!("Made the user {}.{what}", args.username));
+    terminal.done(format!("Made the user {}. The token is not shown again.", args.username));
+    if let Some(password) = shown {
+        terminal.done(format!("The password is {password} and is not shown again."));
+    }
     terminal.hint(format!("fondaco admin token create --user {}", args.username));
     Ok(())
 }
