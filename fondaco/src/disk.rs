@@ -3,6 +3,9 @@
 use std::io;
 use std::path::Path;
 
+/// Less free space than this and the server calls itself not ready, while it can still say so; `doctor` says the same.
+pub(crate) const LEAST_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Free bytes for unprivileged users on the file system that holds `folder`.
 ///
 /// # Errors

@@ -17,8 +17,6 @@ sql! {
 
 /// How long a part may take to answer before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Less free space than this and the program says that it is not ready, while it can still say so.
-const LEAST_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the health routes look at.
 #[derive(Clone)]
@@ -70,7 +68,7 @@ async fn database(store: &Store) -> Part {
 
 fn disk(folder: &std::path::Path) -> Part {
     match crate::disk::free_bytes(folder) {
-        Ok(free) if free < LEAST_FREE_BYTES => Part {
+        Ok(free) if free < crate::disk::LEAST_FREE_BYTES => Part {
             name: "disk",
             ok: false,
             detail: Some(format!("only {} MB free for {}", free / 1_000_000, folder.display())),

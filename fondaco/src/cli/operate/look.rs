@@ -17,8 +17,6 @@ use crate::config::{Config, Loaded, Role, round_size};
 use crate::data::DataDir;
 use crate::{disk, schema};
 
-/// Less free space than this and the server calls itself not ready.
-const LEAST_FREE_BYTES: u64 = 64 << 20;
 /// Less than this is worth a warning.
 const LOW_FREE_BYTES: u64 = 1 << 30;
 /// Making one write durable should not take longer.
@@ -67,7 +65,7 @@ fn private(folder: &Path, fix: bool) -> Finding {
 
 fn space(folder: &Path) -> Finding {
     match disk::free_bytes(folder) {
-        Ok(free) if free < LEAST_FREE_BYTES => {
+        Ok(free) if free < disk::LEAST_FREE_BYTES => {
             Finding::fail("disk space", format!("{} free", round_size(free)), "make room on this disk")
         }
         Ok(free) if free < LOW_FREE_BYTES => {
