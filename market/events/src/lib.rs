@@ -22,7 +22,7 @@ kernel::id!(
 store::id_values!(EventId);
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("events", "0001_events.sql");
+pub const MIGRATIONS: Migrations = store::migrations!("events", "0001_events.sql", "0002_audience.sql");
 
 /// Something that happened to a subject. The fields of the type are the event's `data`.
 pub trait DomainEvent: Serialize {
@@ -32,6 +32,32 @@ pub trait DomainEvent: Serialize {
     fn subject(&self) -> &str;
     /// The subject's version after the change.
     fn version(&self) -> i64;
+    /// Whom it may be told. What a room says nothing about, only operators hear.
+    fn audience(&self) -> Audience<'_> {
+        Audience::Operators
+    }
+}
+
+/// Whom an event may be told. Operators may be told everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience<'a> {
+    /// What anybody may know.
+    Everybody,
+    /// The accounts (users and organisations, by id) that it concerns.
+    Accounts(Vec<&'a str>),
+    /// Nobody else.
+    Operators,
+}
+
+impl Audience<'_> {
+    /// As it stands in the log.
+    fn to_text(&self) -> String {
+        match self {
+            Self::Everybody => "*".to_owned(),
+            Self::Accounts(ids) => format!(" {} ", ids.join(" ")),
+            Self::Operators => String::new(),
+        }
+    }
 }
 
 /// An event as it is read back and sent out.
@@ -54,6 +80,23 @@ pub struct Event {
     /// Where it stands in this log.
     #[serde(skip)]
     pub position: Position,
+    /// Whom it may be told, as it stands in the log; see [`Event::concerns`].
+    #[serde(skip)]
+    pub(crate) audience: String,
+}
+
+impl Event {
+    /// Whether everybody may be told of it.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.audience == "*"
+    }
+
+    /// Whether it may be told to this account, a user or an organisation by id.
+    #[must_use]
+    pub fn concerns(&self, account: &str) -> bool {
+        self.is_public() || self.audience.split(' ').any(|id| !id.is_empty() && id == account)
+    }
 }
 
 /// Writes an event in the transaction of the change it tells of.
@@ -63,7 +106,9 @@ pub struct Event {
 pub async fn append<E: DomainEvent>(tx: &mut Tx, now: Timestamp, event: &E) -> Result<EventId, StoreError> {
     let id = EventId::fresh();
     let data = serde_json::to_string(event).map_err(|error| StoreError::Database(error.to_string()))?;
-    tx.execute(&sql::INSERT_EVENT, args![id, E::TYPE, event.subject(), event.version(), now, data]).await?;
+    let (subject, version, audience) = (event.subject(), event.version(), event.audience().to_text());
+    let row = args![id, E::TYPE, subject, version, now, data, audience];
+    tx.execute(&sql::INSERT_EVENT, row).await?;
     tx.after_commit(log::wake);
     Ok(id)
 }

@@ -6,14 +6,14 @@ use crate::{Event, Position};
 
 sql! {
     /// Two forms because only PostgreSQL has transactions that overlap.
-    pub(crate) INSERT_EVENT = "insert into event (tx, id, type, subject, version, occurred_at, data) \
-        values (0, $1, $2, $3, $4, $5, $6)",
-        postgres "insert into event (tx, id, type, subject, version, occurred_at, data) \
-        values (cast(cast(pg_current_xact_id() as text) as bigint), $1, $2, $3, $4, $5, $6)";
+    pub(crate) INSERT_EVENT = "insert into event (tx, id, type, subject, version, occurred_at, data, audience) \
+        values (0, $1, $2, $3, $4, $5, $6, $7)",
+        postgres "insert into event (tx, id, type, subject, version, occurred_at, data, audience) \
+        values (cast(cast(pg_current_xact_id() as text) as bigint), $1, $2, $3, $4, $5, $6, $7)";
     /// On PostgreSQL only what is older than every running transaction: nothing can appear before it any more.
-    pub(crate) LIST_EVENTS_AFTER = "select tx, seq, id, type, subject, version, occurred_at, data from event \
+    pub(crate) LIST_EVENTS_AFTER = "select tx, seq, id, type, subject, version, occurred_at, data, audience from event \
         where (tx, seq) > ($1, $2) order by tx, seq limit $3",
-        postgres "select tx, seq, id, type, subject, version, occurred_at, data from event \
+        postgres "select tx, seq, id, type, subject, version, occurred_at, data, audience from event \
         where (tx, seq) > ($1, $2) \
         and tx < cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) \
         order by tx, seq limit $3";
@@ -45,6 +45,7 @@ impl FromRow for Event {
             subject: row.get(4)?,
             version: row.get(5)?,
             occurred_at: row.get(6)?,
+            audience: row.get(8)?,
             data: serde_json::from_str(&data).map_err(|error| StoreError::Database(error.to_string()))?,
         })
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use events::{DomainEvent, Log, MIGRATIONS, Position};
+use events::{Audience, DomainEvent, Log, MIGRATIONS, Position};
 use kernel::Timestamp;
 use serde::Serialize;
 use store::{Store, StoreError, Tx, testing};
@@ -21,6 +21,9 @@ impl DomainEvent for Painted {
     }
     fn version(&self) -> i64 {
         self.coats
+    }
+    fn audience(&self) -> Audience<'_> {
+        if self.coats == 1 { Audience::Everybody } else { Audience::Accounts(vec!["user-1", "org-2"]) }
     }
 }
 
@@ -49,6 +52,9 @@ async fn events_come_back_in_order_and_as_they_were() {
         assert_eq!(json["type"], "wall.painted");
         assert_eq!(json["data"]["wall"], "wall-1");
         assert_eq!(json["occurredAt"], "1970-01-01T00:00:01.000Z");
+        assert!(read[0].is_public() && read[0].concerns("user-9"));
+        assert!(read[1].concerns("user-1") && read[1].concerns("org-2"));
+        assert!(!read[1].concerns("user") && !read[1].concerns("") && !read[1].is_public());
         assert!(log.after(log.end().await.unwrap()).await.unwrap().is_empty());
         assert!(events::is_known("wall.painted") && !events::is_known("wall.broken"));
     })
