@@ -36,7 +36,7 @@ mod visibility;
 
 pub use access::{Standing, find, grant_subject, require, standing};
 pub use advisories::Advisory;
-pub use documents::{Encoded, Form};
+pub use documents::{Encoded, Encodings, Form};
 pub use error::RegistryError;
 pub use events::{
     About, PackageAccessChanged, PackageDeprecated, PackageOwnersChanged, PackagePublished, PackageTagged,
@@ -51,4 +51,4 @@ pub use tags::TagChange;
 
 /// This room's tables.
 pub const MIGRATIONS: store::Migrations =
-    store::migrations!("registry", "0001_packages.sql", "0002_uplinks.sql", "0003_readme_html.sql");
+    store::migrations!("registry", "0001_packages.sql", "0002_uplinks.sql", "0003_readme_html.sql", "0004_upstream_policies.sql");
