@@ -19,6 +19,60 @@ kernel::id!(
 );
 store::id_values!(UserId, OrgId);
 
+/// A user or an organisation, by id: who sells, buys and owns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct AccountId(Arc<str>);
+
+impl AccountId {
+    /// The text of the id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The user that it is, if it is one.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.0.parse().ok()
+    }
+
+    /// The organisation that it is, if it is one.
+    #[must_use]
+    pub fn organisation(&self) -> Option<OrgId> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<&UserId> for AccountId {
+    fn from(id: &UserId) -> Self {
+        Self(id.as_str().into())
+    }
+}
+
+impl From<&OrgId> for AccountId {
+    fn from(id: &OrgId) -> Self {
+        Self(id.as_str().into())
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = kernel::IdError;
+
+    fn from_str(text: &str) -> Result<Self, kernel::IdError> {
+        kernel::check_id(OrgId::PREFIX, text).or_else(|_| kernel::check_id(UserId::PREFIX, text))?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+store::id_values!(AccountId);
+
 /// Names that would read as the market itself, or collide with its paths.
 const RESERVED: &[&str] = &[
     "about",
@@ -218,6 +272,42 @@ store::row!(PublicAccount { id, kind, name, display_name });
 pub async fn user_named(tx: &mut store::Tx, name: &str) -> Result<Option<UserId>, store::StoreError> {
     let found: Option<(UserId,)> = tx.first(&crate::sql::FIND_USER_BY_NAME, store::args![name]).await?;
     Ok(found.map(|(id,)| id))
+}
+
+/// What everybody may know of these accounts, in no order, for other rooms to name sellers and owners. Unknown ids
+/// are left out; one statement for all of them.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn accounts(
+    tx: &mut store::Tx,
+    ids: impl IntoIterator<Item = &AccountId>,
+) -> Result<Vec<PublicAccount>, store::StoreError> {
+    let ids = store::json_list(ids.into_iter().map(AccountId::as_str));
+    tx.all(&crate::sql::LIST_ACCOUNTS, store::args![ids]).await
+}
+
+/// The account of this name, a user or an organisation.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn account_named(
+    tx: &mut store::Tx,
+    name: &str,
+) -> Result<Option<PublicAccount>, store::StoreError> {
+    tx.first(&crate::sql::FIND_ACCOUNT_NAMED, store::args![name]).await
+}
+
+/// Where to write to an account: a user's address; none for an organisation, and for who is disabled.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn mail_address(
+    tx: &mut store::Tx,
+    account: &AccountId,
+) -> Result<Option<String>, store::StoreError> {
+    let found: Option<(String,)> = tx.first(&crate::sql::FIND_MAIL_ADDRESS, store::args![account]).await?;
+    Ok(found.map(|(address,)| address))
 }
 
 #[cfg(test)]

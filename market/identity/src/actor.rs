@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernel::Timestamp;
 use web::Ctx;
 
-use crate::account::UserId;
+use crate::account::{AccountId, OrgId, UserId};
 use crate::error::IdentityError;
 use crate::orgs::OrgRole;
 use crate::permission::{Action, Subject, can};
@@ -34,6 +34,8 @@ pub struct Actor {
 /// Belonging to one organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
+    /// The organisation.
+    pub id: OrgId,
     /// The organisation's name.
     pub org: Arc<str>,
     /// The standing there.
@@ -60,6 +62,28 @@ impl Actor {
     #[must_use]
     pub fn standing_in(&self, org: &str) -> Option<OrgRole> {
         self.memberships.iter().find(|membership| &*membership.org == org).map(|membership| membership.role)
+    }
+
+    /// The account that sells, buys or owns when this actor does so in its own name, or in that of an organisation
+    /// where it has at least the standing `least`.
+    #[must_use]
+    pub fn account_in(&self, org: Option<&str>, least: OrgRole) -> Option<AccountId> {
+        let Some(org) = org else { return Some(AccountId::from(&self.user)) };
+        let member = self.memberships.iter().find(|membership| &*membership.org == org);
+        member.filter(|membership| membership.role >= least).map(|membership| AccountId::from(&membership.id))
+    }
+
+    /// Whether it is this account, or has at least the standing `least` in it.
+    #[must_use]
+    pub fn speaks_for(&self, account: &AccountId, least: OrgRole) -> bool {
+        account.as_str() == self.user.as_str()
+            || self.memberships.iter().any(|own| own.id.as_str() == account.as_str() && own.role >= least)
+    }
+
+    /// Every account that it belongs to: its own and those of its organisations.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        let orgs = self.memberships.iter().map(|membership| AccountId::from(&membership.id));
+        std::iter::once(AccountId::from(&self.user)).chain(orgs)
     }
 
     /// The API token in use.

@@ -44,7 +44,10 @@ use std::time::Duration;
 use kernel::{Clock, Secret};
 use store::{Migrations, Store, Tx};
 
-pub use account::{Email, Name, OrgId, PublicAccount, User, UserId, user_named};
+pub use account::{
+    AccountId, Email, Name, OrgId, PublicAccount, User, UserId, account_named, accounts, mail_address,
+    user_named,
+};
 pub use actor::{Actor, Caller, Membership, Via};
 pub use api::{openapi, routes};
 pub use error::IdentityError;

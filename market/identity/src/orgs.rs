@@ -186,7 +186,7 @@ store::row!(Team { id, name, description, members });
 
 impl store::FromRow for Membership {
     fn from_row(row: &store::Row<'_>) -> Result<Self, store::StoreError> {
-        Ok(Self { org: row.get(0)?, role: row.get(1)? })
+        Ok(Self { id: row.get(0)?, org: row.get(1)?, role: row.get(2)? })
     }
 }
 
@@ -230,13 +230,21 @@ pub async fn granted_subjects(tx: &mut Tx, user: &UserId) -> Result<Vec<String>,
 }
 
 /// An organisation that the caller may do something with.
-pub(crate) struct Open {
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// Its id.
     pub id: OrgId,
+    /// Its name.
     pub name: String,
 }
 
-/// Finds an organisation for a use case. To a stranger it looks the same as one that does not exist.
-pub(crate) async fn open(tx: &mut Tx, by: &Caller, org: &str, action: Action) -> Result<Open, IdentityError> {
+/// Finds an organisation for a use case, of this room or another. To a stranger it looks the same as one that does
+/// not exist.
+///
+/// # Errors
+/// [`IdentityError::NotSignedIn`], [`IdentityError::NotFound`], and [`IdentityError::Denied`] for members whose
+/// standing or token does not suffice.
+pub async fn open(tx: &mut Tx, by: &Caller, org: &str, action: Action) -> Result<Open, IdentityError> {
     let actor = by.account()?;
     let found: Option<(OrgId, i64)> = tx.first(&sql::FIND_ORG, args![org]).await?;
     let Some((id, _)) = found else { return Err(IdentityError::NotFound("organisation")) };
@@ -249,9 +257,19 @@ pub(crate) async fn open(tx: &mut Tx, by: &Caller, org: &str, action: Action) ->
     }
 }
 
+/// Counts a change of an organisation; its version after it. Events about an organisation from all rooms carry that
+/// version, so that their order is known.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn touch(tx: &mut Tx, org: &Open, now: Timestamp) -> Result<i64, store::StoreError> {
+    let (version,): (i64,) = tx.one(&sql::TOUCH_ACCOUNT, args![org.id, now]).await?;
+    Ok(version)
+}
+
 /// Counts a change of an organisation and tells the others.
 async fn changed(tx: &mut Tx, by: &Caller, org: &Open, what: &'static str) -> Result<(), IdentityError> {
-    let (version,): (i64,) = tx.one(&sql::TOUCH_ACCOUNT, args![org.id, by.now()]).await?;
+    let version = touch(tx, org, by.now()).await?;
     let event = OrganisationUpdated {
         org_id: org.id.clone(),
         name: org.name.clone(),

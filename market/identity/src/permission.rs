@@ -35,6 +35,14 @@ pub enum Action {
     ManageUsers,
     /// See the background work, try it again, stop it.
     OperateJobs,
+    /// List things for sale, change their prices, see their sales. Whether a listing is one's own, the room says.
+    Sell,
+    /// Sell on a single thing that one owns, such as a ticket.
+    Resell,
+    /// Spend the account's money: order, pay, subscribe, top up.
+    Buy,
+    /// Set fees, decide refunds and disputes, read everybody's money.
+    OperateMarket,
 }
 
 /// To what.
@@ -82,7 +90,12 @@ const fn needs(action: Action) -> (Scope, Roles) {
         Action::Deploy => (Scope::Publish, Roles::of(&[Role::CloudUser, Role::User, Role::Admin])),
         Action::ProvideNodes => (Scope::Publish, Roles::of(&[Role::CloudProvider, Role::Admin])),
         Action::OperateCloud => (Scope::Admin, Roles::of(&[Role::CloudOperator, Role::Admin])),
-        Action::ReadAudit | Action::ManageUsers | Action::OperateJobs => (Scope::Admin, ADMIN),
+        Action::Sell => (Scope::Publish, Roles::of(&[Role::Publisher, Role::Admin])),
+        Action::Resell => (Scope::Publish, EVERYBODY),
+        Action::Buy => (Scope::Buy, EVERYBODY),
+        Action::ReadAudit | Action::ManageUsers | Action::OperateJobs | Action::OperateMarket => {
+            (Scope::Admin, ADMIN)
+        }
     }
 }
 
@@ -128,11 +141,12 @@ pub fn can(actor: &Actor, action: Action, subject: &Subject<'_>) -> Result<(), D
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::account::OrgId;
     use crate::actor::{Membership, Via};
     use crate::scope::Scopes;
 
     fn actor(roles: &[Role], scopes: &str, standing: Option<OrgRole>) -> Actor {
-        let membership = standing.map(|role| Membership { org: "acme".into(), role });
+        let membership = standing.map(|role| Membership { id: OrgId::fresh(), org: "acme".into(), role });
         Actor {
             user: UserId::fresh(),
             username: "ada".into(),
@@ -143,7 +157,7 @@ mod tests {
         }
     }
 
-    const ALL: &str = "read publish account admin";
+    const ALL: &str = "read publish buy account admin";
 
     #[test]
     fn the_roles_are_presets_of_permissions() {
@@ -158,6 +172,12 @@ mod tests {
             (Action::OperateCloud, Role::CloudOperator, Ok(())),
             (Action::Deploy, Role::CloudUser, Ok(())),
             (Action::Deploy, Role::CloudProvider, Err(Denied::Role)),
+            (Action::Sell, Role::User, Err(Denied::Role)),
+            (Action::Sell, Role::Publisher, Ok(())),
+            (Action::Resell, Role::User, Ok(())),
+            (Action::Buy, Role::User, Ok(())),
+            (Action::OperateMarket, Role::Publisher, Err(Denied::Role)),
+            (Action::OperateMarket, Role::Admin, Ok(())),
         ];
         for (action, role, expected) in cases {
             assert_eq!(

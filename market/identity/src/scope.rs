@@ -1,6 +1,6 @@
 //! What an API token may be used for.
 //!
-//! Text form: words separated by spaces. `read`, `publish`, `account` and `admin` say what; a word such as
+//! Text form: words separated by spaces. `read`, `publish`, `buy`, `account` and `admin` say what; a word such as
 //! `packages:@acme/*` says on which things of a kind, and all words of one kind together are the things that
 //! are covered. Without such a word everything of that kind is covered.
 
@@ -20,11 +20,13 @@ pub enum Scope {
     Account = 4,
     /// Use the holder's operator rights; includes `read`.
     Admin = 8,
+    /// Spend the holder's money: order, pay, subscribe, top up; includes `read`.
+    Buy = 16,
 }
 
 impl Scope {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Publish, Self::Account, Self::Admin];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Publish, Self::Buy, Self::Account, Self::Admin];
 
     /// The word for it.
     #[must_use]
@@ -34,6 +36,7 @@ impl Scope {
             Self::Publish => "publish",
             Self::Account => "account",
             Self::Admin => "admin",
+            Self::Buy => "buy",
         }
     }
 }

@@ -26,6 +26,10 @@ sql! {
     pub(crate) TOUCH_ACCOUNT = "update account set version = version + 1, updated_at = $2 where id = $1 \
         returning version";
 
+    pub(crate) LIST_ACCOUNTS = "select id, kind, name, display_name from account where id in each($1)";
+    pub(crate) FIND_ACCOUNT_NAMED = "select id, kind, name, display_name from account where name = $1";
+    pub(crate) FIND_MAIL_ADDRESS = "select l.email from login l join account a on a.id = l.user_id \
+        where l.user_id = $1 and a.disabled_at is null";
     pub(crate) FIND_NAME = "select name from account where id = $1";
     pub(crate) FIND_USER = "select a.id, a.name, a.display_name, l.email, l.email_verified_at, a.disabled_at, \
         a.version, a.created_at, a.updated_at from account a join login l on l.user_id = a.id where a.id = $1";
@@ -104,7 +108,7 @@ sql! {
     pub(crate) LIST_ORGS = "select a.id, a.name, a.display_name, a.version, a.created_at, \
         (select count(*) from membership c where c.org_id = a.id) \
         from membership m join account a on a.id = m.org_id where m.user_id = $1 order by a.name";
-    pub(crate) LIST_MEMBERSHIPS = "select a.name, m.role from membership m join account a on a.id = m.org_id \
+    pub(crate) LIST_MEMBERSHIPS = "select a.id, a.name, m.role from membership m join account a on a.id = m.org_id \
         where m.user_id = $1 order by a.name";
     pub(crate) COUNT_MEMBERSHIPS = "select count(*) from membership where user_id = $1";
     pub(crate) FIND_STANDING = "select m.role from membership m join account a on a.id = m.org_id \

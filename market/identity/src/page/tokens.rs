@@ -75,6 +75,7 @@ fn choice(scope: Scope) -> Choice {
     let (label, hint) = match scope {
         Scope::Read => ("Read", "See and install what you can see."),
         Scope::Publish => ("Publish", "Publish and change packages and other listings."),
+        Scope::Buy => ("Buy", "Spend your money: order, pay, subscribe, top up."),
         Scope::Account => ("Account", "Change your profile, tokens and organisations."),
         Scope::Admin => ("Operate", "Use your rights as an operator."),
     };

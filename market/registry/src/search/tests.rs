@@ -146,7 +146,8 @@ fn dependents_are_found() {
 
 /// Somebody with these scopes and this standing in the organisation `ada`.
 fn viewer(scopes: &str, standing: Option<OrgRole>, operates: bool) -> Viewer {
-    let membership = standing.map(|role| identity::Membership { org: "ada".into(), role });
+    let membership =
+        standing.map(|role| identity::Membership { id: identity::OrgId::fresh(), org: "ada".into(), role });
     let actor = identity::Actor {
         user: "user-eve".parse().unwrap(),
         username: "eve".into(),
