@@ -11,8 +11,10 @@ use axum::routing::get;
 use http::HeaderMap;
 use kernel::{Clock, Problem, Timestamp};
 use web::face::chart::{Chart, Series, sparkline};
-use web::face::parts::{Choice, Command, Pager, Score, ScorePart, Tab};
-use web::face::{self, Audience, FormState, Html, Notice, Place, Shell, SignedIn, Site, Theme};
+use web::face::parts::{
+    Choice, Command, OrderLine, Pager, Score, ScorePart, Seat, SeatRow, Step, Tab, steps,
+};
+use web::face::{self, Audience, FormState, Html, Notice, Place, Sheet, Shell, SignedIn, Site, Theme};
 
 const README: &str = include_str!("gallery.md");
 
@@ -53,6 +55,23 @@ struct Console {
 }
 
 #[derive(Template)]
+#[template(path = "gallery/market.html")]
+struct Market {
+    shell: Shell,
+    form: FormState,
+    ends_at: Timestamp,
+    ended_at: Timestamp,
+    starts_at: Timestamp,
+    steps: Vec<Step>,
+    lines: Vec<OrderLine>,
+    receipt: Vec<(String, String)>,
+    ways: Vec<Choice>,
+    rows: Vec<SeatRow>,
+    tiers: Vec<String>,
+    code: Html,
+}
+
+#[derive(Template)]
 #[template(path = "gallery/login.html")]
 struct Login {
     shell: Shell,
@@ -63,6 +82,7 @@ fn site() -> Site {
     let mut site = Site::new("Fondaco")
         .with_public(Place::new("packages", "Packages", "/", "package").with_shortcut('p'))
         .with_public(Place::new("components", "Components", "/components", "layers"))
+        .with_public(Place::new("market", "Market", "/market", "store"))
         .with_console("Build", Place::new("downloads", "Downloads", "/console", "chart-line"))
         .with_console("Build", Place::new("packages", "Packages", "/", "package").with_shortcut('p'))
         .with_console("Account", Place::new("profile", "Profile", "#profile", "user").in_menu())
@@ -107,6 +127,7 @@ fn wave(n: usize, base: f64, swing: f64) -> Vec<f64> {
 async fn thing(headers: HeaderMap) -> Response {
     let shell = shell("/", &headers, false)
         .page("@elide/http - Packages", "packages")
+        .with_sheet(Sheet::Prose)
         .describe("HTTP server and client.");
     let tab = |label: &str, count: &str, current| Tab::new(label, "#", count, current);
     let part = |label: &str, weight_percent, value| ScorePart { label: label.into(), weight_percent, value };
@@ -179,6 +200,53 @@ async fn components(headers: HeaderMap) -> Response {
     face::html(&page.shell, &page)
 }
 
+fn seats() -> Vec<SeatRow> {
+    let seat = |row: &str, tier: u8, n: usize| {
+        let is_free = (n * 7 + row.len() + usize::from(tier)) % 5 != 0;
+        let price = if tier == 1 { "$64.00" } else { "$42.00" };
+        let words = format!("Row {row}, seat {n}, {}", if is_free { price } else { "taken" });
+        Seat { value: format!("{row}{n}"), label: n.to_string(), words, tier, is_free, aisle_before: n == 7 }
+    };
+    let row = |(label, tier): (&str, u8)| SeatRow {
+        label: label.into(),
+        seats: (1..=12).map(|n| seat(label, tier, n)).collect(),
+    };
+    [("A", 1), ("B", 1), ("C", 2), ("D", 2)].map(row).into()
+}
+
+async fn market(headers: HeaderMap) -> Response {
+    let shell = shell("/market", &headers, true).page("Market", "components").with_sheet(Sheet::Market);
+    let seconds = std::time::Duration::from_secs;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let squares: String = (0..441)
+        .filter(|i| (i * i + i / 21 * 5) % 3 == 0)
+        .map(|i| format!("M{} {}h1v1h-1z", i % 21, i / 21))
+        .collect();
+    let page = Market {
+        form: FormState::with(&[("way", "wallet"), ("seat", "A3"), ("seat", "A4")]),
+        ends_at: shell.now.after(seconds(862)),
+        ended_at: shell.now.before(seconds(5)),
+        starts_at: shell.now.after(seconds(21 * 86_400)),
+        steps: steps(&["Tickets", "Payment", "Done"], 1),
+        lines: vec![
+            OrderLine::new("Night of the Oud", "Row A, seats 3 and 4", "$128.00"),
+            OrderLine::new("Fee", "", "$4.32"),
+        ],
+        receipt: vec![pair("Order", "order-0197a2"), pair("Paid by", "Wallet"), pair("Total", "$132.32")],
+        ways: vec![
+            Choice::new("wallet", "Wallet", "You have $240.00."),
+            Choice::new("card", "Card ending in 4242", "Expires 12/29."),
+        ],
+        rows: seats(),
+        tiers: vec!["Stalls, $64.00".into(), "Circle, $42.00".into()],
+        code: Html::trusted(format!(
+            r#"<svg viewBox="0 0 21 21" aria-hidden="true"><path d="{squares}"/></svg>"#
+        )),
+        shell,
+    };
+    face::html(&page.shell, &page)
+}
+
 async fn console(headers: HeaderMap) -> Response {
     let shell = shell("/console", &headers, true)
         .page("Downloads", "downloads")
@@ -233,6 +301,7 @@ async fn main() -> std::io::Result<()> {
     let app = Router::new()
         .route("/", get(thing))
         .route("/components", get(components).post(components))
+        .route("/market", get(market).post(market))
         .route("/console", get(console))
         .route("/login", get(login))
         .route("/problem/{status}", get(problem))

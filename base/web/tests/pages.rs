@@ -44,6 +44,42 @@ async fn a_page_of_another_crate_stands_in_the_layout() {
     assert!(!body.contains("<style") && !body.contains("onclick") && !body.contains("/assets/missing"));
 }
 
+#[derive(Template)]
+#[template(
+    source = r#"{% import "parts/market.html" as market %}{% call market::hold(ends_at, now) %}Hold it again{% endcall %}"#,
+    ext = "html",
+    config = "tests/askama.toml"
+)]
+struct Hold {
+    ends_at: Timestamp,
+    now: Timestamp,
+}
+
+#[test]
+fn a_hold_tells_its_end_without_script_and_what_to_do_when_it_is_over() {
+    let now = Timestamp::from_secs(1_763_375_400);
+    let draw = |ends_at| Hold { ends_at, now }.render().unwrap();
+    let running = draw(now.after(std::time::Duration::from_secs(862)));
+    assert!(running.contains(r#"data-hold="862""#) && running.contains(">10:44 UTC</time>"), "{running}");
+    assert!(running.contains("Held until") && running.contains("data-hold-over hidden"), "{running}");
+    let over = draw(now);
+    assert!(over.contains("Hold ended") && !over.contains("hidden>"), "{over}");
+    assert!(over.contains("Hold it again"));
+}
+
+#[tokio::test]
+async fn a_page_loads_the_sheets_that_it_asks_for_and_no_other() {
+    let sheet = face::assets::asset("css/market.css");
+    let body = async |shell: Shell| {
+        let page = TokensPage { shell, count: 0, owner: String::new() };
+        let body = face::html(&page.shell, &page).into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    assert!(!body(shell()).await.contains(sheet));
+    let twice = shell().with_sheet(face::Sheet::Market).with_sheet(face::Sheet::Market);
+    assert_eq!(body(twice).await.matches(sheet).count(), 1);
+}
+
 #[tokio::test]
 async fn assets_are_kept_for_ever_and_checked_by_etag() {
     let app: Router = face::assets::routes();

@@ -102,6 +102,32 @@ setInterval(() => all("time[data-ago]").forEach(time => {
   if (past >= 0) time.textContent = ago(past);
 }), 60000);
 
+// A hold counts down; only 5 minutes, 1 minute and the end are said aloud. The server told how many seconds were left,
+// so a browser whose clock is wrong still counts right.
+for (const hold of all("[data-hold]")) {
+  const badge = one(".hold", hold), words = one("span", badge), time = one("time", badge), voice = one("[role=status]", hold);
+  const end = Date.now() + hold.dataset.hold * 1000, two = n => String(n).padStart(2, "0");
+  let before = Infinity;
+  const tick = () => {
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    for (const [at, text] of [[300, "5 minutes left"], [60, "1 minute left"]]) if (before > at && left <= at && left > at - 10 && before !== Infinity) voice.textContent = text;
+    if (left) {
+      words.textContent = "Held for you";
+      time.textContent = `${Math.floor(left / 60)}:${two(left % 60)}`;
+    } else {
+      clearInterval(timer);
+      badge.classList.replace("warn", "bad");
+      words.textContent = "Hold ended";
+      time.textContent = "";
+      one("[data-hold-over]", hold).hidden = false;
+      if (before !== Infinity) voice.textContent = "The time is over. Nothing is held for you now.";
+    }
+    before = left;
+  };
+  const timer = setInterval(tick, 1000);
+  tick();
+}
+
 // The server draws charts; the numbers that the crosshair tells stand in the chart's own table.
 for (const chart of all(".chart")) {
   const plots = one(".plots", chart), rows = all("tbody tr", chart), cross = one(".cross", chart), tip = one(".tip", chart);

@@ -14,8 +14,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-/// The style sheets, served as one file `css/fondaco.css` in this order.
-const SHEETS: [&str; 2] = ["css/tokens.css", "css/fondaco.css"];
+/// The style sheets as they are served, each made of these files in this order. Every page loads the first; the
+/// others only the pages that ask for them, see [`super::Sheet`].
+const SHEETS: [(&str, &[&str]); 3] = [
+    ("css/fondaco.css", &["css/tokens.css", "css/fondaco.css"]),
+    ("css/market.css", &["css/market.css"]),
+    ("css/prose.css", &["css/prose.css"]),
+];
 /// Where assets are served.
 const PREFIX: &str = "/assets/";
 /// A name with a hash in it never changes its content: a year is what caches take as for ever.
@@ -136,17 +141,19 @@ impl Asset {
 }
 
 impl Table {
-    /// The style sheet comes last: it names other assets, whose addresses must be known by then.
+    /// The style sheets come last: they name other assets, whose addresses must be known by then.
     fn build() -> Self {
         let mut table = Self { by_name: HashMap::new(), icons: HashMap::new(), name_by_url: HashMap::new() };
         let read = |name: &str| Embedded::get(name).map(|file| file.data.into_owned()).unwrap_or_default();
         for name in Embedded::iter().filter(|name| !name.ends_with(".css")) {
             table.add(&name, Bytes::from(read(&name)));
         }
-        let sources: String =
-            SHEETS.iter().map(|name| String::from_utf8_lossy(&read(name)).into_owned()).collect();
-        let sheet = table.style_sheet(&sources);
-        table.add("css/fondaco.css", Bytes::from(sheet));
+        for (name, files) in SHEETS {
+            let source: String =
+                files.iter().map(|file| String::from_utf8_lossy(&read(file)).into_owned()).collect();
+            let sheet = table.style_sheet(&source);
+            table.add(name, Bytes::from(sheet));
+        }
         table.icons = table.by_name.get("icons.svg").map(symbols).unwrap_or_default();
         table
     }
@@ -268,10 +275,20 @@ mod tests {
     #[test]
     fn pages_stay_within_the_budget() {
         let size = |name: &str| TABLE.by_name[name].best("gzip").0.len();
-        let css = size("css/fondaco.css");
         let script = size("js/htmx.js") + size("js/fondaco.js");
-        assert!(css <= 8_192, "{css} bytes of style sheets");
+        for (name, most) in [("css/fondaco.css", 8_192), ("css/market.css", 6_000), ("css/prose.css", 2_048)]
+        {
+            assert!(size(name) <= most, "{name} has {} bytes, at most {most} fit", size(name));
+        }
         assert!(script <= 20_000, "{script} bytes of script");
+    }
+
+    #[test]
+    fn every_sheet_that_a_page_can_ask_for_is_served() {
+        for sheet in [crate::face::Sheet::Market, crate::face::Sheet::Prose] {
+            let css = String::from_utf8_lossy(&TABLE.by_name[sheet.asset()].plain);
+            assert!(css.starts_with("@layer parts{"), "{sheet:?} stands in a layer of the main sheet");
+        }
     }
 
     #[test]

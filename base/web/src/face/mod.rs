@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 pub use forms::FormState;
-pub use shell::{Audience, Crumb, Kind, Notice, Place, Shell, SignedIn, Site, Theme};
+pub use shell::{Audience, Crumb, Kind, Notice, Place, Sheet, Shell, SignedIn, Site, Theme};
 
 /// Text that is HTML already and is safe to stand in a page: askama does not escape it again.
 ///

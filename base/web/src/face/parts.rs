@@ -92,6 +92,100 @@ impl Tab {
     }
 }
 
+/// One line of an order: what, a note below it (may be empty), and its amount with the currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderLine {
+    /// The words.
+    pub label: String,
+    /// Details: a date, a seat, how the fee is made up.
+    pub note: String,
+    /// The amount as people read it: `$64.00`.
+    pub amount: String,
+}
+
+impl OrderLine {
+    /// A line.
+    #[must_use]
+    pub fn new(label: &str, note: &str, amount: impl Into<String>) -> Self {
+        Self { label: label.to_owned(), note: note.to_owned(), amount: amount.into() }
+    }
+}
+
+/// One step of a way that has a few, such as a checkout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The words.
+    pub label: String,
+    /// Whether it lies behind.
+    pub done: bool,
+    /// Whether it is the one to take now.
+    pub current: bool,
+}
+
+/// The steps called `names` with the one to take now, counted from 0; `at` past the last means all are done.
+#[must_use]
+pub fn steps(names: &[&str], at: usize) -> Vec<Step> {
+    let step = |(i, name): (usize, &&str)| Step { label: (*name).to_owned(), done: i < at, current: i == at };
+    names.iter().enumerate().map(step).collect()
+}
+
+/// How the state of an order, a payment, a payout or a ticket is shown: its words and the class of the pill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The words.
+    pub label: String,
+    /// "" (good), warn (in between), bad (failed) or idle (over, nothing to do).
+    pub kind: &'static str,
+}
+
+impl State {
+    /// The look of a state's code, such as `awaiting_payment`. A code that is not known here is shown as words,
+    /// hollow: never as good or bad.
+    #[must_use]
+    pub fn of(code: &str) -> Self {
+        let kind = match code {
+            "paid" | "captured" | "complete" | "completed" | "succeeded" | "active" | "settled" | "valid"
+            | "open" | "running" => "",
+            "created" | "held" | "pending" | "awaiting_payment" | "authorized" | "processing" | "unknown"
+            | "requires_action" | "requires_capture" | "partially_refunded" | "past_due" | "disputed" => {
+                "warn"
+            }
+            "failed" | "declined" | "chargeback" | "rejected" => "bad",
+            _ => "idle",
+        };
+        let words = code.replace('_', " ");
+        let mut letters = words.chars();
+        let label = letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect());
+        Self { label, kind }
+    }
+}
+
+/// One row of a plan of seats.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeatRow {
+    /// What the row is called: `C`.
+    pub label: String,
+    /// Its seats from left to right.
+    pub seats: Vec<Seat>,
+}
+
+/// One seat of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// What the form sends.
+    pub value: String,
+    /// What stands on it: `14`.
+    pub label: String,
+    /// All of it in words, for screen readers and on hover: `Row C, seat 14, $64.00`, or `…, taken`.
+    pub words: String,
+    /// The colour of its price, 1 to 5.
+    pub tier: u8,
+    /// Whether it can be chosen.
+    pub is_free: bool,
+    /// Whether there is an aisle to its left.
+    pub aisle_before: bool,
+}
+
 /// Where a list stands among its pages, with the addresses of those before and after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pager {
@@ -136,6 +230,15 @@ mod tests {
         let only = Pager::new("/x?", 20, 0, 3, 3);
         assert_eq!((only.words.as_str(), only.previous, only.next), ("All 3", None, None));
         assert_eq!(Pager::new("/x?", 20, 40, 0, 3).words, "0 of 3");
+    }
+
+    #[test]
+    fn a_state_that_nobody_knows_is_neither_good_nor_bad() {
+        let look = |code| State::of(code);
+        assert_eq!((look("paid").kind, look("unknown").kind, look("failed").kind), ("", "warn", "bad"));
+        assert_eq!(look("awaiting_payment").label, "Awaiting payment");
+        assert_eq!(look("sold_to_mars"), State { label: "Sold to mars".to_owned(), kind: "idle" });
+        assert_eq!(look("").label, "");
     }
 
     #[test]

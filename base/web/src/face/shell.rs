@@ -237,6 +237,26 @@ impl Theme {
     }
 }
 
+/// A style sheet beside the main one, for pages that need it: the main sheet stays small for all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// What `parts/market.html` needs: checkout, seats, orders, wallets, events.
+    Market,
+    /// What `data::prose` needs: READMEs and highlighted code.
+    Prose,
+}
+
+impl Sheet {
+    /// The name of the asset, see [`assets::asset`].
+    #[must_use]
+    pub const fn asset(self) -> &'static str {
+        match self {
+            Self::Market => "css/market.css",
+            Self::Prose => "css/prose.css",
+        }
+    }
+}
+
 /// One step of the breadcrumb; the last has no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crumb {
@@ -274,6 +294,8 @@ pub struct Shell {
     pub request_id: String,
     /// Counts beside places of the navigation, by their key.
     pub counts: Vec<(&'static str, u64)>,
+    /// The style sheets that the page loads beside the main one.
+    pub sheets: Vec<Sheet>,
     /// When the page is drawn.
     pub now: Timestamp,
 }
@@ -295,6 +317,7 @@ impl Shell {
             query: String::new(),
             request_id: String::new(),
             counts: Vec::new(),
+            sheets: Vec::new(),
             now,
         }
     }
@@ -311,6 +334,15 @@ impl Shell {
     #[must_use]
     pub fn describe(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
+        self
+    }
+
+    /// Makes the page load `sheet` too; asking twice loads it once.
+    #[must_use]
+    pub fn with_sheet(mut self, sheet: Sheet) -> Self {
+        if !self.sheets.contains(&sheet) {
+            self.sheets.push(sheet);
+        }
         self
     }
 

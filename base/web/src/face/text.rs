@@ -45,6 +45,39 @@ pub fn utc(at: Timestamp) -> String {
     }
 }
 
+/// How many whole seconds are left until `at`, seen from `now`; 0 when it has come.
+#[must_use]
+pub fn seconds_until(at: &Timestamp, now: &Timestamp) -> i64 {
+    at.secs().saturating_sub(now.secs()).max(0)
+}
+
+/// The time of day in words: `10:30 UTC`.
+#[must_use]
+pub fn utc_time(at: &Timestamp) -> String {
+    utc(*at).split_once(' ').map_or_else(String::new, |(_, time)| time.to_owned())
+}
+
+/// A `<time>` with the time of day, the full time on hover.
+#[must_use]
+pub fn clock(at: &Timestamp) -> Html {
+    Html::trusted(format!(r#"<time datetime="{at}" title="{}">{}</time>"#, utc(*at), utc_time(at)))
+}
+
+/// A `<time>` as a leaf of a calendar: the month's short name and the day.
+#[must_use]
+pub fn calendar(at: &Timestamp) -> Html {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let date = at.date();
+    let number = |part: Option<&str>| part.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let month = MONTHS.get(number(date.get(5..7)).wrapping_sub(1)).copied().unwrap_or_default();
+    let day = number(date.get(8..10));
+    Html::trusted(format!(
+        r#"<time class="cal" datetime="{at}" title="{}"><span>{month}</span><b>{day}</b></time>"#,
+        utc(*at)
+    ))
+}
+
 /// A `<time>` with the date alone: `2026-11-17`.
 #[must_use]
 pub fn date(at: &Timestamp) -> Html {
@@ -151,6 +184,16 @@ mod tests {
             html.as_str(),
             r#"<time datetime="2025-11-17T10:30:00.000Z" title="2025-11-17 10:30 UTC" data-ago>3 days ago</time>"#
         );
+    }
+
+    #[test]
+    fn a_calendar_leaf_and_a_clock_tell_the_day_and_the_time() {
+        let at = Timestamp::from_secs(1_763_375_400);
+        assert!(calendar(&at).as_str().contains("<span>Nov</span><b>17</b>"), "{}", calendar(&at));
+        assert_eq!(utc_time(&at), "10:30 UTC");
+        assert!(clock(&at).as_str().ends_with(">10:30 UTC</time>"));
+        let later = at.after(Duration::from_secs(862));
+        assert_eq!((seconds_until(&later, &at), seconds_until(&at, &later)), (862, 0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use kernel::{Paging, Problem};
 use serde::Deserialize;
 use web::face::chart::{Chart, Series, sparkline};
 use web::face::parts::{Command, Pager, Tab};
-use web::face::{self, FormState, Html, Shell};
+use web::face::{self, FormState, Html, Sheet, Shell};
 use web::{Failure, Path, Query};
 
 use super::manage::Manage;
@@ -153,7 +153,10 @@ async fn draw(
         purl: name.purl(&release.version),
         week: daily.iter().rev().take(7).map(|(_, count)| count).sum(),
         spark: spark(&daily),
-        shell: shell.page(format!("{name} - Packages"), "packages").describe(description),
+        shell: shell
+            .page(format!("{name} - Packages"), "packages")
+            .describe(description)
+            .with_sheet(Sheet::Prose),
         shown,
         release,
         manifest,
