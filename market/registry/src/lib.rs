@@ -50,5 +50,10 @@ pub use registry::{Registry, Settings};
 pub use tags::TagChange;
 
 /// This room's tables.
-pub const MIGRATIONS: store::Migrations =
-    store::migrations!("registry", "0001_packages.sql", "0002_uplinks.sql", "0003_readme_html.sql", "0004_upstream_policies.sql");
+pub const MIGRATIONS: store::Migrations = store::migrations!(
+    "registry",
+    "0001_packages.sql",
+    "0002_uplinks.sql",
+    "0003_readme_html.sql",
+    "0004_upstream_policies.sql"
+);

@@ -3,15 +3,12 @@
 
 mod base;
 mod build;
+mod encodings;
 mod read;
 
 use std::hash::{Hash, Hasher};
-use std::io::Write;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::HeaderValue;
 
 use crate::package::{Access, Package};
@@ -20,10 +17,10 @@ use crate::{Ecosystem, RegistryError};
 pub(crate) use base::Mount;
 pub(crate) use base::{Base, Bases};
 pub(crate) use build::{Fragment, full, manifest};
+pub(crate) use encodings::{Coding, gzip};
+pub use encodings::{Encoded, Encodings};
 pub(crate) use read::{front, tags};
 
-/// Below this size compression costs more than it saves.
-const MIN_GZIP_BYTES: usize = 512;
 /// From this size on compression goes to a thread of its own.
 const LARGE_BYTES: usize = 64 << 10;
 /// What an entry costs beside its bytes, about.
@@ -63,69 +60,39 @@ pub(crate) struct Document {
     /// The package as it was when this was built.
     pub(crate) package: Package,
     pub(crate) content_type: HeaderValue,
-    pub(crate) plain: Encoded,
-    /// Absent where it would not be shorter.
-    pub(crate) gzip: Option<Encoded>,
+    pub(crate) encodings: Encodings,
     pub(crate) last_modified: HeaderValue,
     pub(crate) cache_control: HeaderValue,
 }
 
-/// A document's bytes in one encoding.
-#[derive(Debug)]
-pub struct Encoded {
-    /// What is sent.
-    pub bytes: Bytes,
-    /// Strong: it tells revisions, forms and encodings apart.
-    pub etag: HeaderValue,
-}
-
 impl Document {
     /// Wraps the bytes of one of the package's forms.
-    async fn new(package: Package, form: Form, bytes: Vec<u8>) -> Self {
-        let (bytes, gzip) = if bytes.len() < LARGE_BYTES {
-            let gzip = compress(&bytes);
-            (bytes, gzip)
+    async fn new(package: Package, form: Form, bytes: Vec<u8>) -> Result<Self, RegistryError> {
+        let stem = format!("{}-{}", package.rev(), form.letter());
+        let encodings = if bytes.len() < LARGE_BYTES {
+            Encodings::new(bytes, &stem)
         } else {
-            let packed = tokio::task::spawn_blocking(move || {
-                let gzip = compress(&bytes);
-                (bytes, gzip)
-            });
-            packed.await.unwrap_or_default()
-        };
-        let etag = |suffix: &str| {
-            let text = format!("\"{}-{}{suffix}\"", package.rev(), form.letter());
-            HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+            let pack = tokio::task::spawn_blocking(move || Encodings::new(bytes, &stem));
+            pack.await.map_err(std::io::Error::other).map_err(blobs::BlobError::from)?
         };
         let last_modified = HeaderValue::from_str(&package.updated_at.http_date());
-        Self {
+        Ok(Self {
             content_type: form.content_type(),
-            plain: Encoded { bytes: bytes.into(), etag: etag("") },
-            gzip: gzip.map(|bytes| Encoded { bytes: bytes.into(), etag: etag("z") }),
+            encodings,
             last_modified: last_modified.unwrap_or_else(|_| HeaderValue::from_static("")),
             cache_control: cache_control(package.access),
             package,
-        }
+        })
     }
 
     fn weight(&self) -> u64 {
-        let gzip = self.gzip.as_ref().map_or(0, |gzip| gzip.bytes.len());
-        (self.plain.bytes.len() + gzip) as u64 + ENTRY_BYTES
+        self.encodings.weight_bytes() + ENTRY_BYTES
     }
 }
 
 /// Clients keep a document and ask whether it changed; only they may keep what is not public.
 pub(crate) fn cache_control(access: Access) -> HeaderValue {
     HeaderValue::from_static(if access == Access::Public { "no-cache" } else { "private, no-cache" })
-}
-
-/// The bytes in gzip, if that is shorter.
-pub(crate) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
-    if bytes.len() < MIN_GZIP_BYTES {
-        return None;
-    }
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::default());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok().filter(|packed| packed.len() < bytes.len())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

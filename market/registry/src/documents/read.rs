@@ -49,7 +49,7 @@ impl Registry {
             None => abbreviated(package, tags, releases, base),
             Some(front) => full(package, tags, releases, front, base),
         };
-        Ok(Document::new(source.package, form, bytes).await)
+        Document::new(source.package, form, bytes).await
     }
 }
 

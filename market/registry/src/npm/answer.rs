@@ -8,7 +8,8 @@ use kernel::Problem;
 use serde_json::json;
 use web::Ctx;
 
-use crate::documents::compress;
+use super::accept::Accepted;
+use crate::documents::gzip;
 use crate::package::Changed;
 
 /// From this size on an answer is compressed for those who can read that.
@@ -78,8 +79,8 @@ pub(crate) fn bytes(status: StatusCode, body: Bytes) -> Response {
 /// A JSON answer, in gzip if it is long and the client reads that.
 pub(crate) fn packed(asked: &HeaderMap, body: Vec<u8>) -> Response {
     if body.len() >= MIN_GZIP_BYTES
-        && accepts_gzip(asked)
-        && let Some(packed) = compress(&body)
+        && Accepted::of(asked).prefers_gzip()
+        && let Some(packed) = gzip(&body)
     {
         let mut response = bytes(StatusCode::OK, packed.into());
         let headers = response.headers_mut();
@@ -98,36 +99,4 @@ pub(crate) fn done(status: StatusCode, name: &str, changed: &Changed) -> Respons
 /// The same for what has no revision.
 pub(crate) fn ok() -> Response {
     json(StatusCode::OK, &json!({"ok": true, "success": true}))
-}
-
-/// Whether the client reads gzip (RFC 9110 section 12.5.3).
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let Some(accepted) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    accepted.split(',').any(|one| {
-        let mut parts = one.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn encodings_are_read_as_clients_write_them() {
-        let accepts = |text: &'static str| {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]);
-            accepts_gzip(&headers)
-        };
-        for text in ["gzip", "gzip,deflate", "zstd, GZIP;q=0.5", "*", "gzip, deflate, br"] {
-            assert!(accepts(text), "{text}");
-        }
-        for text in ["", "br", "gzip;q=0", "identity", "gzip; q=0"] {
-            assert!(!accepts(text), "{text}");
-        }
-    }
 }

@@ -1,13 +1,12 @@
 //! Tarballs and attestations.
 
-use axum::body::Body;
-use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode};
 use identity::Caller;
 use store::{Tx, args};
 
 use super::Visitor;
 use super::answer::{Answer, bytes};
+use super::file::{File, begins_download};
 use super::packument::check_reader;
 use super::proxied;
 use crate::package::Access;
@@ -39,30 +38,12 @@ pub(super) async fn tarball(
         check_reader(registry, &visitor.caller().await?, package).await?;
     }
     let stored = files.by_name.get(file).ok_or(RegistryError::NoPart("file"))?;
-    let etag = HeaderValue::from_str(&format!("\"{}\"", stored.sha256));
-    let etag = etag.unwrap_or_else(|_| HeaderValue::from_static("\"\""));
-    let unchanged = headers.get(header::IF_NONE_MATCH) == Some(&etag);
-    let body = if unchanged || method == Method::HEAD {
-        Body::empty()
-    } else {
+    let cache_control = if package.access == Access::Public { PUBLIC } else { PRIVATE };
+    let sent = File { sha256: stored.sha256, size_bytes: stored.size_bytes, cache_control };
+    let response = sent.send(registry.blobs(), method, headers).await?;
+    if begins_download(method, &response) {
         registry.downloads().count(&package.id, &stored.version, visitor.ctx.now);
-        let blob = registry.blobs().read(stored.sha256).await.map_err(RegistryError::from)?;
-        match blob.bytes() {
-            Some(bytes) => Body::from(bytes.clone()),
-            None => Body::new(blob.body().await.map_err(RegistryError::from)?),
-        }
-    };
-    let mut response = Response::new(body);
-    let cache = if package.access == Access::Public { PUBLIC } else { PRIVATE };
-    let answer = response.headers_mut();
-    answer.insert(header::ETAG, etag);
-    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    if unchanged {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(response);
     }
-    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    answer.insert(header::CONTENT_LENGTH, HeaderValue::from(stored.size_bytes));
     Ok(response)
 }
 

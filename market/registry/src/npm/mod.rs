@@ -2,6 +2,7 @@
 //!
 //! A request is taken apart in [`path`] and goes to one handler; each handler calls one use case of the room.
 
+mod accept;
 mod account;
 mod answer;
 mod body;
@@ -9,6 +10,7 @@ mod change;
 mod collaborator;
 pub mod document;
 mod download;
+mod file;
 pub mod manifest;
 mod organisation;
 pub(crate) mod over_json;
@@ -17,6 +19,7 @@ pub mod path;
 pub mod provenance;
 mod proxied;
 mod publish;
+mod range;
 mod ready;
 pub mod scan;
 mod security;

@@ -36,7 +36,7 @@ pub(super) async fn packument(
     if document.package.access != Access::Public {
         check_reader(registry, &visitor.caller().await?, &document.package).await?;
     }
-    Ok(send(headers, &document))
+    Ok(send(headers, &document).await)
 }
 
 /// Whether the caller may read a package that is not public: asked anew each time, so that it counts at once when
@@ -61,16 +61,15 @@ fn wanted_form(headers: &HeaderMap) -> Form {
     if abbreviated { Form::Abbreviated } else { Form::Full }
 }
 
-fn send(asked: &HeaderMap, document: &Document) -> Response {
+async fn send(asked: &HeaderMap, document: &Document) -> Response {
     let ready = Ready {
         content_type: &document.content_type,
-        plain: &document.plain,
-        gzip: document.gzip.as_ref(),
+        encodings: &document.encodings,
         last_modified: Some(&document.last_modified),
         cache_control: document.cache_control.clone(),
         vary: vary(document.package.access),
     };
-    ready.send(asked)
+    ready.send(asked).await
 }
 
 /// What the answer depends on beside the address.

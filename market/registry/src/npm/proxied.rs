@@ -2,15 +2,16 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use kernel::Timestamp;
 
 use super::answer::{Answer, packed};
+use super::file::{File, begins_download};
 use super::ready::Ready;
 use crate::documents::{Base, Form};
 use crate::package::Access;
 use crate::registry::Registry;
-use crate::uplink::{StoredTarball, Tarball};
+use crate::uplink::Tarball;
 use crate::{NpmName, RegistryError};
 
 /// A version's file never changes. Not `public` in the sense of everybody: what an uplink gives us by its token is
@@ -31,13 +32,12 @@ pub(super) async fn packument(
     let document = found.ok_or(RegistryError::NotFound)?;
     let ready = Ready {
         content_type: &document.content_type,
-        plain: &document.plain,
-        gzip: document.gzip.as_ref(),
+        encodings: &document.encodings,
         last_modified: document.last_modified.as_ref(),
         cache_control: HeaderValue::from_static("no-cache"),
         vary: HeaderValue::from_static("accept, accept-encoding"),
     };
-    Ok(ready.send(headers))
+    Ok(ready.send(headers).await)
 }
 
 /// `GET /{name}/{version or tag}`
@@ -68,49 +68,28 @@ pub(super) async fn tarball(
 ) -> Answer {
     let uplinks = registry.uplinks().ok_or(RegistryError::NotFound)?;
     let found = uplinks.tarball(name, file, now).await?;
-    let mut response = match found.ok_or(RegistryError::NotFound)? {
-        Tarball::Stored(stored) => self::stored(registry, method, headers, stored).await?,
-        Tarball::Arriving { size_bytes, body } => {
-            let mut response = Response::new(Body::from_stream(body));
-            if let Some(size_bytes) = size_bytes {
-                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size_bytes));
-            }
-            response
+    let response = match found.ok_or(RegistryError::NotFound)? {
+        Tarball::Stored(stored) => {
+            let file =
+                File { sha256: stored.sha256, size_bytes: stored.size_bytes, cache_control: CACHE_FILE };
+            file.send(registry.blobs(), method, headers).await?
         }
+        Tarball::Arriving { size_bytes, body } => arriving(size_bytes, Body::from_stream(body)),
     };
-    if method != Method::HEAD && response.status() == StatusCode::OK {
+    if begins_download(method, &response) {
         uplinks.count_download(name, file, now);
     }
-    let answer = response.headers_mut();
-    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_FILE));
-    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     Ok(response)
 }
 
-async fn stored(
-    registry: &Registry,
-    method: &Method,
-    headers: &HeaderMap,
-    stored: StoredTarball,
-) -> Result<Response, RegistryError> {
-    let etag = HeaderValue::from_str(&format!("\"{}\"", stored.sha256));
-    let etag = etag.unwrap_or_else(|_| HeaderValue::from_static("\"\""));
-    let unchanged = headers.get(header::IF_NONE_MATCH) == Some(&etag);
-    let body = if unchanged || method == Method::HEAD {
-        Body::empty()
-    } else {
-        let blob = registry.blobs().read(stored.sha256).await?;
-        match blob.bytes() {
-            Some(bytes) => Body::from(bytes.clone()),
-            None => Body::new(blob.body().await?),
-        }
-    };
+/// What is still on its way from the uplink is given whole, whatever part was asked for.
+fn arriving(size_bytes: Option<u64>, body: Body) -> Response {
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::ETAG, etag);
-    if unchanged {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(stored.size_bytes));
+    let headers = response.headers_mut();
+    if let Some(size_bytes) = size_bytes {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size_bytes));
     }
-    Ok(response)
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_FILE));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response
 }

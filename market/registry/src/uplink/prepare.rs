@@ -13,7 +13,7 @@ use super::error::{FetchError, UplinkError};
 use super::fetch::Text;
 use super::known::{Known, panicked};
 use crate::NpmName;
-use crate::documents::{Encoded, Form, compress};
+use crate::documents::{Encodings, Form};
 
 /// What an entry costs beside its bytes, about.
 const ENTRY_BYTES: u64 = 700;
@@ -23,10 +23,8 @@ const ENTRY_BYTES: u64 = 700;
 pub struct Prepared {
     /// The media type of its form.
     pub content_type: HeaderValue,
-    /// Its bytes as they are.
-    pub plain: Encoded,
-    /// Its bytes in gzip, where that is shorter.
-    pub gzip: Option<Encoded>,
+    /// Its bytes.
+    pub encodings: Encodings,
     /// When something in it changed last, if nothing was left out and the uplink says so.
     pub last_modified: Option<HeaderValue>,
     source: blobs::Sha256,
@@ -38,7 +36,7 @@ impl Prepared {
     /// One version of it by its number or a tag, as JSON; `None` when it has none of that.
     #[must_use]
     pub fn manifest(&self, selector: &str) -> Option<Vec<u8>> {
-        one_version(std::str::from_utf8(&self.plain.bytes).ok()?, selector)
+        one_version(std::str::from_utf8(&self.encodings.plain.bytes).ok()?, selector)
     }
 }
 
@@ -59,8 +57,7 @@ pub(crate) struct ByWeight;
 
 impl quick_cache::Weighter<Key, Arc<Prepared>> for ByWeight {
     fn weight(&self, _: &Key, prepared: &Arc<Prepared>) -> u64 {
-        let gzip = prepared.gzip.as_ref().map_or(0, |gzip| gzip.bytes.len());
-        (prepared.plain.bytes.len() + gzip) as u64 + ENTRY_BYTES
+        prepared.encodings.weight_bytes() + ENTRY_BYTES
     }
 }
 
@@ -169,18 +166,11 @@ fn refusal(name: &NpmName, left_out: &LeftOut) -> UplinkError {
 fn packed(foreign: &Foreign<'_>, left_out: &LeftOut, key: &Key, source: blobs::Sha256) -> Prepared {
     let bytes = foreign.write(key.form, &key.base);
     let digest = blobs::Sha256::of(&bytes);
-    let etag = |suffix: &str| {
-        // Hexadecimal digits, which every header takes.
-        let text = format!("\"{}{suffix}\"", &digest.as_str()[..24]);
-        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
-    };
-    let gzip = compress(&bytes).map(|bytes| Encoded { bytes: bytes.into(), etag: etag("z") });
     // A release that grows old enough changes the document, but not the uplink's idea of when it changed.
     let modified_at = foreign.modified_at().filter(|_| left_out.withheld == 0 && left_out.until.is_none());
     Prepared {
         content_type: key.form.content_type(),
-        plain: Encoded { bytes: bytes.into(), etag: etag("") },
-        gzip,
+        encodings: Encodings::new(bytes, &digest.as_str()[..24]),
         last_modified: modified_at.and_then(|at| HeaderValue::from_str(&at.http_date()).ok()),
         source,
         until: left_out.until,

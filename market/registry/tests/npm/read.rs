@@ -5,7 +5,7 @@ use std::io::Read;
 use serde_json::{Value, json};
 use store::testing::both;
 
-use crate::bench::{Bench, MIGRATIONS, document};
+use crate::bench::{Bench, MIGRATIONS, document, document_with};
 
 const SHORT: (&str, &str) =
     ("accept", "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*");
@@ -63,10 +63,12 @@ async fn what_did_not_change_is_not_sent_again() {
         let tags = [&first, &packed, &plain].map(|answer| answer.header("etag").to_owned());
         assert_eq!(tags.iter().collect::<std::collections::BTreeSet<_>>().len(), 3, "{tags:?}");
 
-        for tag in [tags[1].clone(), format!("\"x\", W/{}", tags[2]), "*".to_owned()] {
-            let same = bench.get_with("/npm/pad", &[gzip, ("if-none-match", &tag)]).await.expect(304);
+        // The answer names the bytes that the client has: a cache refreshes what it keeps by that.
+        let has = [(&tags[1], 1), (&format!("\"x\", W/{}", tags[2]), 2), (&"*".to_owned(), 1)];
+        for (tag, named) in has {
+            let same = bench.get_with("/npm/pad", &[gzip, ("if-none-match", tag)]).await.expect(304);
             assert!(same.body.is_empty());
-            assert_eq!(same.header("etag"), tags[1]);
+            assert_eq!(same.header("etag"), tags[named]);
         }
         bench.get_with("/npm/pad", &[("if-none-match", &tags[0])]).await.expect(200);
         let since = plain.header("last-modified").to_owned();
@@ -79,6 +81,93 @@ async fn what_did_not_change_is_not_sent_again() {
         bench.publish("pad", "1.0.1", &ada).await.expect(201);
         let changed = bench.get_with("/npm/pad", &[("if-none-match", &tags[2])]).await.expect(200);
         assert_eq!(changed.json()["dist-tags"]["latest"], "1.0.1");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_come_in_the_encoding_that_is_wanted_most() {
+    both(MIGRATIONS, async |store| {
+        let bench = Bench::new(store).await;
+        let ada = bench.account("ada").await;
+        bench.publish("pad", "1.0.0", &ada).await.expect(201);
+        let plain = bench.get_with("/npm/pad", &[]).await.expect(200);
+        let as_wanted = async |accept: &str, more: &[(&str, &str)]| {
+            bench.get_with("/npm/pad", &[&[("accept-encoding", accept)], more].concat()).await
+        };
+        let packed = as_wanted("gzip, deflate, br, zstd", &[]).await.expect(200);
+        assert_eq!(packed.header("content-encoding"), "br");
+        assert_eq!(packed.header("vary"), "accept, accept-encoding");
+        let mut unpacked = Vec::new();
+        brotli::BrotliDecompress(&mut &packed.body[..], &mut unpacked).unwrap();
+        assert!(unpacked == plain.body && packed.body.len() < plain.body.len());
+        let gzip = as_wanted("br;q=0.5, gzip", &[]).await.expect(200);
+        assert_eq!(gzip.header("content-encoding"), "gzip");
+        assert_eq!(as_wanted("br;q=0, gzip;q=0", &[]).await.expect(200).body, plain.body);
+
+        let tags = [&plain, &gzip, &packed].map(|answer| answer.header("etag").to_owned());
+        assert_eq!(tags.iter().collect::<std::collections::BTreeSet<_>>().len(), 3, "{tags:?}");
+        let same = as_wanted("gzip, br", &[("if-none-match", &tags[2])]).await.expect(304);
+        assert_eq!((same.header("etag"), same.body.len()), (&*tags[2], 0));
+        // A shared cache has brotli for somebody else: this client cannot read it.
+        as_wanted("gzip", &[("if-none-match", &tags[2])]).await.expect(200);
+
+        bench.publish("pad", "1.0.1", &ada).await.expect(201);
+        let changed = as_wanted("br", &[("if-none-match", &tags[2])]).await.expect(200);
+        assert_eq!(changed.header("content-encoding"), "br");
+        let tag = changed.header("etag").to_owned();
+        as_wanted("br", &[("if-none-match", &tag)]).await.expect(304);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_tarball_is_given() {
+    both(MIGRATIONS, async |store| {
+        let bench = Bench::new(store).await;
+        let ada = bench.account("ada").await;
+        let noise: Vec<u8> =
+            (0u32..100_000).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let manifest = json!({"name": "large", "version": "1.0.0"}).to_string();
+        let large = crate::bench::tarball(&[
+            ("package/package.json", manifest.as_bytes()),
+            ("package/noise", &noise),
+        ]);
+        bench.put("/npm/large", &ada, document_with("large", "1.0.0", json!({}), &large)).await.expect(201);
+        bench.publish("small", "1.0.0", &ada).await.expect(201);
+        // The small one comes from memory, the large one from the disk.
+        for path in ["/npm/small/-/small-1.0.0.tgz", "/npm/large/-/large-1.0.0.tgz"] {
+            let whole = bench.get_with(path, &[]).await.expect(200);
+            assert_eq!(whole.header("accept-ranges"), "bytes");
+            let (bytes, tag) = (&whole.body, whole.header("etag"));
+            let length = bytes.len();
+            let from = length / 3;
+            for (range, first, last) in [
+                (format!("bytes={from}-{}", length / 2), from, length / 2),
+                (format!("bytes={from}-"), from, length - 1),
+                ("bytes=-7".to_owned(), length - 7, length - 1),
+                ("bytes=0-0".to_owned(), 0, 0),
+            ] {
+                let asked = [("range", range.as_str()), ("if-range", tag)];
+                let part = bench.get_with(path, &asked).await.expect(206);
+                assert!(part.body == bytes[first..=last], "{range}");
+                assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/{length}"));
+                assert_eq!(part.header("content-length"), (last - first + 1).to_string());
+                assert_eq!(part.header("etag"), tag);
+            }
+            let beyond = format!("bytes={length}-");
+            let none = bench.get_with(path, &[("range", &beyond)]).await.expect(416);
+            assert_eq!(none.header("content-range"), format!("bytes */{length}"));
+            let ignored = [
+                [("range", "bytes=0-1"), ("if-range", "\"another\"")],
+                [("range", "bytes=0-1,4-5"), ("if-range", tag)],
+                [("range", "bytes=5-1"), ("if-range", tag)],
+            ];
+            for asked in ignored {
+                assert!(bench.get_with(path, &asked).await.expect(200).body == *bytes, "{asked:?}");
+            }
+            bench.get_with(path, &[("range", "bytes=0-1"), ("if-none-match", tag)]).await.expect(304);
+        }
     })
     .await;
 }
@@ -97,6 +186,7 @@ async fn tarballs_never_change_and_are_counted() {
             assert_eq!(answer.header("content-encoding"), "");
             let tag = answer.header("etag").to_owned();
             bench.get_with(path, &[("if-none-match", &tag)]).await.expect(304);
+            bench.get_with(path, &[("range", "bytes=9-")]).await.expect(206); // the rest of a download
         }
         bench.get("/npm/@ada/pad/-/pad-1.0.1.tgz", "").await.expect(404);
         bench.registry.flush_downloads().await.unwrap();

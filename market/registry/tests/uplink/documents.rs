@@ -56,15 +56,15 @@ async fn both_forms_have_their_headers_and_gzip() {
             let prepared = uplinks.packument(&name("n"), form, BASE, market.now()).await.unwrap().unwrap();
             assert_eq!(prepared.content_type, kind);
             assert_eq!(prepared.last_modified.as_ref().unwrap(), "Thu, 01 Jan 2026 00:00:00 GMT");
-            let gzip = prepared.gzip.as_ref().unwrap();
-            assert!(gzip.bytes.len() < prepared.plain.bytes.len() / 4);
-            etags.extend([prepared.plain.etag.clone(), gzip.etag.clone()]);
+            let gzip = prepared.encodings.gzip.as_ref().unwrap();
+            assert!(gzip.bytes.len() < prepared.encodings.plain.bytes.len() / 4);
+            etags.extend([prepared.encodings.plain.etag.clone(), gzip.etag.clone()]);
             let again = uplinks.packument(&name("n"), form, BASE, market.now()).await.unwrap().unwrap();
             assert!(std::sync::Arc::ptr_eq(&prepared, &again), "prepared once");
             let elsewhere = uplinks.packument(&name("n"), form, "https://e.example.com/", market.now()).await;
             let elsewhere = elsewhere.unwrap().unwrap();
             assert!(
-                String::from_utf8_lossy(&elsewhere.plain.bytes)
+                String::from_utf8_lossy(&elsewhere.encodings.plain.bytes)
                     .contains("https://e.example.com/n/-/n-1.0.0.tgz")
             );
         }

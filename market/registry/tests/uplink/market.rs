@@ -136,7 +136,7 @@ impl Market {
         package: &str,
     ) -> Result<Option<Value>, UplinkError> {
         let found = uplinks.packument(&name(package), Form::Abbreviated, BASE, self.now()).await?;
-        Ok(found.map(|document| serde_json::from_slice(&document.plain.bytes).unwrap()))
+        Ok(found.map(|document| serde_json::from_slice(&document.encodings.plain.bytes).unwrap()))
     }
 
     /// The bytes of a tarball as a client gets them, or the error that cuts its connection.

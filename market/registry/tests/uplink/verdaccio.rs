@@ -123,7 +123,7 @@ async fn run(home: &Path, npmrc: &str, folder: &Path, client: &str, args: &[&str
 
 async fn full(uplinks: &Uplinks, package: &str, clock: &Clock) -> Value {
     let found = uplinks.packument(&name(package), Form::Full, BASE, clock.now()).await.unwrap().unwrap();
-    serde_json::from_slice(&found.plain.bytes).unwrap()
+    serde_json::from_slice(&found.encodings.plain.bytes).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
