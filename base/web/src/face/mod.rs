@@ -19,6 +19,7 @@ pub mod parts;
 mod prose;
 mod shell;
 pub mod text;
+mod typed;
 
 use std::fmt;
 
@@ -27,6 +28,7 @@ use http::{HeaderValue, StatusCode, header};
 
 pub use forms::FormState;
 pub use shell::{Audience, Crumb, Kind, Notice, Place, Sheet, Shell, SignedIn, Site, Theme};
+pub use typed::{Typed, Wrong};
 
 /// Text that is HTML already and is safe to stand in a page: askama does not escape it again.
 ///

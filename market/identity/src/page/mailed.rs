@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Failure, Form, Query, Routes};
 
-use super::typed::{Typed, Wrong};
+use super::typed::wrong;
 use super::{Answer, Outcome};
 use crate::visit::{Visit, done};
 use crate::{Identity, IdentityError};
@@ -64,7 +64,7 @@ async fn show_forgot(visit: Visit) -> Response {
 async fn forgot(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
     let email = typed.get("email").trim();
     if let Err(error) = identity.ask_for_reset(&visit.caller, email).await {
-        return Ok(Wrong::of(error, &typed)?.answer(|form| page(visit.shell, form, Step::Forgot)));
+        return Ok(wrong(error, &typed)?.answer(|form| page(visit.shell, form, Step::Forgot)));
     }
     let text = format!(
         "If an account has the address {email}, a link for a new password is on its way there. It works for an hour."
@@ -90,7 +90,7 @@ async fn reset(State(identity): State<Identity>, visit: Visit, Form(typed): Form
             "The password is changed, and every session of the account has ended. Sign in with the new one.",
         )),
         Err(error @ IdentityError::LinkSpent) => spent(error, visit.shell, ("Ask for a new link", "/forgot")),
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| page(visit.shell, form, Step::Reset))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| page(visit.shell, form, Step::Reset))),
     }
 }
 

@@ -4,10 +4,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use web::face::parts::Choice;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed, Wrong};
 use web::{Access, Form, Path, Routes};
 
-use super::typed::{Typed, Wrong, at_field};
+use super::typed::{at_field, wrong};
 use super::{Answer, Pages};
 use crate::actor::Actor;
 use crate::orgs::{Member, OrgRole, Organisation, Team};
@@ -69,7 +69,7 @@ async fn found(State(identity): State<Identity>, visit: Visit, Form(typed): Form
             Ok(done(&address(&org.name), &format!("{} is founded. Add the people who work in it.", org.name)))
         }
         Err(error) => {
-            let wrong = Wrong::of(at_field(error, "/name"), &typed)?;
+            let wrong = wrong(at_field(error, "/name"), &typed)?;
             let orgs = identity.orgs(&visit.caller).await?;
             Ok(wrong.answer(|form| list_page(visit, form, orgs)))
         }
@@ -163,7 +163,7 @@ async fn set_member(
             Ok(done(&address(&org), &format!("{} is {} of {org} now.", member.username, member.role)))
         }
         Err(error) => {
-            let wrong = Wrong::of(at_field(error, "/username"), &typed)?;
+            let wrong = wrong(at_field(error, "/username"), &typed)?;
             redraw(&identity, visit, &org, wrong, |member| Forms { member, ..Forms::default() }).await
         }
     }
@@ -181,7 +181,7 @@ async fn remove_member(
         Ok(()) if leaves => Ok(done("/account/organisations", &format!("You have left {org}."))),
         Ok(()) => Ok(done(&address(&org), &format!("{username} is no longer a member of {org}."))),
         Err(error) => {
-            let wrong = Wrong::of(error, &Typed::default())?;
+            let wrong = wrong(error, &Typed::default())?;
             redraw(&identity, visit, &org, wrong, |member| Forms { member, ..Forms::default() }).await
         }
     }
@@ -200,7 +200,7 @@ async fn create_team(
             &format!("The team {} is made. Add its members.", team.name),
         )),
         Err(error) => {
-            let wrong = Wrong::of(at_field(error, "/name"), &typed)?;
+            let wrong = wrong(at_field(error, "/name"), &typed)?;
             redraw(&identity, visit, &org, wrong, |team| Forms { team, ..Forms::default() }).await
         }
     }

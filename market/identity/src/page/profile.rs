@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Form, Routes};
 
-use super::typed::{Typed, Wrong};
+use super::typed::wrong;
 use super::{Answer, Pages};
 use crate::Identity;
 use crate::profile::{Profile, ProfileChange};
@@ -54,7 +54,7 @@ async fn save(State(identity): State<Identity>, visit: Visit, Form(typed): Form<
     match identity.change_profile(&visit.caller, change).await {
         Ok(_) => Ok(done("/account", "Your profile is saved.")),
         Err(error) => {
-            let wrong = Wrong::of(error, &typed)?;
+            let wrong = wrong(error, &typed)?;
             let profile = identity.profile(&visit.caller).await?;
             Ok(wrong.answer(|form| profile_page(visit, form, profile)))
         }
@@ -97,7 +97,7 @@ async fn save_email(State(identity): State<Identity>, visit: Visit, Form(typed):
             Ok(done("/account", &message))
         }
         Err(error) => {
-            let wrong = Wrong::of(error, &typed)?;
+            let wrong = wrong(error, &typed)?;
             let profile = identity.profile(&visit.caller).await?;
             Ok(wrong.answer(|form| email_page(visit, form, profile)))
         }
@@ -135,6 +135,6 @@ async fn save_password(State(identity): State<Identity>, visit: Visit, Form(type
     let (old, new) = (typed.secret("currentPassword"), typed.secret("newPassword"));
     match identity.change_password(&visit.caller, &old, new).await {
         Ok(()) => Ok(done("/account", "Your password is changed. All other sessions have ended.")),
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| password_page(visit, form))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| password_page(visit, form))),
     }
 }

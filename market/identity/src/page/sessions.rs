@@ -4,10 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use serde_json::json;
 use store::{Tx, args};
-use web::face::{self, Shell};
+use web::face::{self, Shell, Typed};
 use web::{Access, Form, Routes};
 
-use super::typed::Typed;
 use super::{Answer, Pages, words};
 use crate::account::UserId;
 use crate::actor::Caller;

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderValue, header};
 use serde::Deserialize;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Form, Query, Routes};
 
-use super::typed::{Typed, Wrong};
+use super::typed::wrong;
 use super::{Answer, Pages};
 use crate::sessions::{self, NewSession};
 use crate::visit::{Visit, done};
@@ -59,7 +59,7 @@ async fn sign_in(State(identity): State<Identity>, visit: Visit, Form(typed): Fo
             let answer = Redirect::to(local(typed.get("next"))).into_response();
             Ok(with_session(identity.settings(), &session, answer))
         }
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| page(visit.shell, form))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| page(visit.shell, form))),
     }
 }
 

@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use store::Tx;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Failure, Form, Query, Routes};
 
 use super::sign_in::with_session;
-use super::typed::{Typed, Wrong};
+use super::typed::wrong;
 use super::{Answer, Outcome};
 use crate::actor::Caller;
 use crate::register::{NewAccount, insert};
@@ -60,7 +60,7 @@ async fn sign_up(State(identity): State<Identity>, visit: Visit, Form(typed): Fo
             Ok(with_session(identity.settings(), &session, welcome))
         }
         Err(IdentityError::RegistrationClosed) => Ok(closed(visit.shell)),
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| page(visit.shell, form, false))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| page(visit.shell, form, false))),
     }
 }
 
@@ -117,7 +117,7 @@ async fn set_up(State(identity): State<Identity>, visit: Visit, Form(typed): For
             Ok(with_session(identity.settings(), &session, welcome))
         }
         Err(IdentityError::LinkSpent) => setup_refused(IdentityError::LinkSpent, visit.shell),
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| page(visit.shell, form, true))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| page(visit.shell, form, true))),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use askama::Template;
 use axum::extract::State;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Form, Path, Routes};
 
 use super::organisations::shell;
-use super::typed::{Typed, Wrong, at_field};
+use super::typed::{at_field, wrong};
 use super::{Answer, Pages};
 use crate::orgs::{Grant, Member, Team};
 use crate::permission::{Action, Subject};
@@ -73,7 +73,7 @@ async fn add(
     match identity.add_team_member(&visit.caller, &org, &team, username).await {
         Ok(()) => Ok(done(&address(&org, &team), &format!("{username} is in the team {team} now."))),
         Err(error) => {
-            let (status, form) = Wrong::of(at_field(error, "/username"), &typed)?.into_parts();
+            let (status, form) = wrong(at_field(error, "/username"), &typed)?.into_parts();
             let mut page = draw(&identity, visit, &org, &team, form).await?;
             *page.status_mut() = status;
             Ok(page)

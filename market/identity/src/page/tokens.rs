@@ -8,10 +8,10 @@ use axum::response::Response;
 use ipnet::IpNet;
 use kernel::{FieldError, Timestamp};
 use web::face::parts::Choice;
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Form, Routes};
 
-use super::typed::{Typed, Wrong};
+use super::typed::wrong;
 use super::{Answer, Pages};
 use crate::actor::Actor;
 use crate::role::Role;
@@ -108,7 +108,7 @@ async fn create(State(identity): State<Identity>, visit: Visit, Form(typed): For
             let page = TokenMadePage { shell, made };
             Ok(face::html(&page.shell, &page))
         }
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| new_page(visit, form))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| new_page(visit, form))),
     }
 }
 

@@ -10,11 +10,11 @@ use kernel::{Paging, Problem};
 use serde::Deserialize;
 use store::{StoreError, Tx, args, sql};
 use web::face::parts::{Choice, Pager};
-use web::face::{self, FormState, Shell};
+use web::face::{self, FormState, Shell, Typed, Wrong};
 use web::{Access, Form, Path, Query, Routes};
 
 use super::sessions::end_all_but;
-use super::typed::{Typed, Wrong};
+use super::typed::wrong;
 use super::{Answer, Pages, words};
 use crate::account::{User, UserId};
 use crate::profile::Profile;
@@ -163,7 +163,7 @@ async fn create(State(identity): State<Identity>, visit: Visit, Form(typed): For
             &address(&name),
             &format!("The account {name} is made. Tell its owner the password; it can be changed."),
         )),
-        Err(error) => Ok(Wrong::of(error, &typed)?.answer(|form| new_page(visit, form))),
+        Err(error) => Ok(wrong(error, &typed)?.answer(|form| new_page(visit, form))),
     }
 }
 
@@ -234,7 +234,7 @@ async fn set_roles(
     };
     match set {
         Ok(_) => Ok(done(&address(&name), &format!("The roles of {name} are saved."))),
-        Err(error) => draw(&identity, visit, &name, Said::WrongRoles(Wrong::of(error, &typed)?)).await,
+        Err(error) => draw(&identity, visit, &name, Said::WrongRoles(wrong(error, &typed)?)).await,
     }
 }
 
@@ -260,7 +260,7 @@ async fn set_state(
             &format!("{name} is disabled: no session and no token of it works any more."),
         )),
         Ok(_) => Ok(done(&address(&name), &format!("{name} may sign in again."))),
-        Err(error) => draw(&identity, visit, &name, Said::WrongState(Wrong::of(error, &typed)?)).await,
+        Err(error) => draw(&identity, visit, &name, Said::WrongState(wrong(error, &typed)?)).await,
     }
 }
 

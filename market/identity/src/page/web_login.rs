@@ -5,10 +5,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use kernel::Problem;
-use web::face::{self, Shell};
+use web::face::{self, Shell, Typed};
 use web::{Access, Failure, Form, Path, Routes};
 
-use super::typed::Typed;
 use super::{Answer, Outcome, words};
 use crate::visit::Visit;
 use crate::web_login::WebLoginView;
