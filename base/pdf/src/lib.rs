@@ -1,0 +1,1 @@
+//! Documents on paper: receipts and tickets as PDF.

@@ -1,0 +1,1 @@
+//! What is for sale: listings, offers, stock and units.

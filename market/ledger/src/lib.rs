@@ -1,0 +1,1 @@
+//! Accounts and transfers: double entry in whole minor units.

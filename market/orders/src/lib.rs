@@ -1,0 +1,1 @@
+//! Cart, hold, pay, cancel, expire, entitlements.

@@ -1,0 +1,1 @@
+//! Charges, methods, refunds; gateways: sandbox and Stripe.

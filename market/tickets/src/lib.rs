@@ -1,0 +1,1 @@
+//! Events with seats, tickets with codes, check-in, waiting room.

@@ -1,0 +1,1 @@
+//! Balances, top-up, automatic top-up, alerts.

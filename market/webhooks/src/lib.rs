@@ -1,0 +1,1 @@
+//! Endpoints that are told what happened, signed and retried.
