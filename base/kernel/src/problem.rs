@@ -139,6 +139,7 @@ impl Problem {
             413 => "Too large",
             415 => "Unsupported format",
             422 => "Check the request",
+            428 => "Version needed",
             429 => "Too many requests",
             502 => "Upstream failed",
             503 => "Not available now",

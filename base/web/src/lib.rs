@@ -13,6 +13,7 @@ pub mod idempotency;
 mod limits;
 mod routes;
 mod stack;
+mod version;
 
 pub use context::Ctx;
 pub use extract::{Form, Json, Path, Query};
@@ -20,6 +21,7 @@ pub use failure::Failure;
 pub use limits::{Limits, Quota};
 pub use routes::{Access, Route, Routes};
 pub use stack::{Asked, ProblemPage, Stack, Surface};
+pub use version::{Expected, IfMatch, Stale, Tagged, expected_version};
 
 /// This crate's tables.
 pub const MIGRATIONS: store::Migrations = store::migrations!("web", "0001_idempotency.sql");
