@@ -21,18 +21,25 @@ pub struct Workbench {
     home: TempDir,
     registry: String,
     path: OsString,
+    environment: Vec<(String, String)>,
 }
 
 impl Workbench {
     /// A machine whose clients use this npm registry (with the slash at the end), with this token.
     pub fn new(registry: &str, token: Option<&str>) -> Self {
         let home = tempfile::Builder::new().prefix("fondaco-home-").tempdir().unwrap();
-        let bench = Self { home, registry: registry.to_owned(), path: search_path() };
+        let bench =
+            Self { home, registry: registry.to_owned(), path: search_path(), environment: Vec::new() };
         for folder in ["tmp", "work"] {
             std::fs::create_dir(bench.home().join(folder)).unwrap();
         }
         bench.configure(token);
         bench
+    }
+
+    /// Sets an environment variable for everything that runs from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// The home folder.
@@ -152,6 +159,7 @@ impl Workbench {
             .env("CI", "true")
             // pnpm takes the lowest matching version when all are younger than a day.
             .env("PNPM_CONFIG_MINIMUM_RELEASE_AGE", "0")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

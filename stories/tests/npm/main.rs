@@ -5,6 +5,8 @@ mod account;
 mod durable;
 mod install;
 mod manage;
+mod organisation;
+mod provenance;
 mod publish;
 
 /// Publishes a version of a package with nothing special.
