@@ -10,8 +10,9 @@ use tokio::sync::{OnceCell, Semaphore};
 
 /// Below this size compression costs more than it saves.
 const MIN_BYTES: usize = 512;
-/// How hard brotli tries, of 11: as quick as gzip, and a fifth shorter.
-const BROTLI_QUALITY: i32 = 5;
+/// How hard brotli tries, of 11. On package documents this is as quick as gzip and a sixth shorter; 5 takes two to
+/// three times as long and is no shorter there.
+const BROTLI_QUALITY: i32 = 4;
 
 /// One document at a time is packed with brotli, so that it never takes all processors.
 static BROTLI: Semaphore = Semaphore::const_new(1);
