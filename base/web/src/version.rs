@@ -165,7 +165,7 @@ pub struct Stale {
 impl From<Stale> for Problem {
     fn from(stale: Stale) -> Self {
         let status = if stale.by_header { 412 } else { 409 };
-        let detail = "This changed since you read it. Your change was not saved.";
+        let detail = "This changed since you opened it. Your change was not saved.";
         Self::new(status, "request.stale", detail).next("Load it again and repeat your change.")
     }
 }

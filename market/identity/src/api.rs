@@ -57,6 +57,7 @@ where
         .get("/api/organisations", Access::Account, orgs::list)
         .post("/api/organisations", Access::Account, orgs::create)
         .get("/api/organisations/{org}", Access::Account, orgs::find)
+        .patch("/api/organisations/{org}", Access::Account, orgs::change)
         .get("/api/organisations/{org}/members", Access::Account, orgs::members)
         .put("/api/organisations/{org}/members/{username}", Access::Account, orgs::set_member)
         .delete("/api/organisations/{org}/members/{username}", Access::Account, orgs::remove_member)
@@ -119,6 +120,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     orgs::list,
     orgs::create,
     orgs::find,
+    orgs::change,
     orgs::members,
     orgs::set_member,
     orgs::remove_member,

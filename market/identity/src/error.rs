@@ -50,8 +50,8 @@ pub enum IdentityError {
     #[error("the link is spent")]
     LinkSpent,
     /// The thing changed since the caller saw it.
-    #[error("the version is stale")]
-    Stale,
+    #[error(transparent)]
+    Stale(#[from] web::Stale),
     /// The market would be left without an operator.
     #[error("this is the last admin")]
     LastAdmin,
@@ -102,10 +102,7 @@ impl From<IdentityError> for Problem {
                 Self::gone("identity.link_spent", "This link was used before, or it is too old.")
                     .next("Ask for a new one.")
             }
-            IdentityError::Stale => {
-                Self::stale("identity.stale", "This changed since you opened it. Your change was not saved.")
-                    .next("Load it again and repeat your change.")
-            }
+            IdentityError::Stale(stale) => stale.into(),
             IdentityError::RegistrationClosed => {
                 Self::forbidden("identity.registration_closed", "New accounts are made by the operator here.")
                     .next("Ask the operator for an account.")

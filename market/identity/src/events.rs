@@ -82,13 +82,13 @@ events! {
         owner: UserId,
     } version |_| 1;
 
-    /// An organisation's members, teams or grants changed.
-    OrganisationUpdated = "organisation.updated", "Members, teams or grants of an organisation changed.", subject org_id {
+    /// An organisation's name for people, members, teams or grants changed.
+    OrganisationUpdated = "organisation.updated", "The shown name, members, teams or grants of an organisation changed.", subject org_id {
         /// Which.
         org_id: OrgId,
         /// Its name.
         name: String,
-        /// What changed: `members`, `teams`, `grants`.
+        /// What changed: `profile`, `members`, `teams`, `grants`.
         changed: &'static str,
         /// The organisation's version after the change.
         account_version: i64,

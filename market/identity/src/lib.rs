@@ -52,6 +52,7 @@ pub use actor::{Actor, Caller, Membership, Via};
 pub use api::{openapi, routes};
 pub use error::IdentityError;
 pub use extract::Account;
+pub use operate::UserChange;
 pub use page::pages;
 pub use password::Cost;
 pub use permission::{Action, Denied, Subject, can};

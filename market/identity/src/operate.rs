@@ -3,6 +3,7 @@
 use kernel::{Page, Paging};
 use serde_json::json;
 use store::{Tx, args};
+use web::Expected;
 
 use crate::account::{User, UserId};
 use crate::actor::Caller;
@@ -77,25 +78,7 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Denied`], [`IdentityError::NotFound`], [`IdentityError::LastAdmin`].
     pub async fn set_roles(&self, by: &Caller, user: UserId, roles: Roles) -> Result<Profile, IdentityError> {
-        by.may(Action::ManageUsers, &Subject::Account(&user))?;
-        let (by, identity) = (by.clone(), self.clone());
-        let set = async move |tx: &mut Tx| {
-            let before = profile::find(tx, &user).await?;
-            if before.roles == roles {
-                return Ok(before);
-            }
-            if before.roles.has(Role::Admin) && !roles.has(Role::Admin) {
-                keep_an_admin(tx, &user).await?;
-            }
-            tx.execute(&sql::DELETE_ROLES, args![user]).await?;
-            for role in roles.iter() {
-                tx.execute(&sql::INSERT_ROLE, args![user, role.name(), by.now()]).await?;
-            }
-            identity.forget_after_commit(tx);
-            updated(tx, &by, &user, "roles", &json!({"before": before.roles, "after": roles})).await?;
-            profile::find(tx, &user).await
-        };
-        self.store.write(set).await
+        self.change_user(by, user, UserChange { roles: Some(roles), ..UserChange::default() }).await
     }
 
     /// Disables a user, whose sessions and tokens stop working, or lets them in again.
@@ -108,27 +91,78 @@ impl Identity {
         user: UserId,
         disabled: bool,
     ) -> Result<Profile, IdentityError> {
+        self.change_user(by, user, UserChange { disabled: Some(disabled), ..UserChange::default() }).await
+    }
+
+    /// Changes roles and state of a user at once: all of it, or nothing.
+    ///
+    /// # Errors
+    /// [`IdentityError::Denied`], [`IdentityError::NotFound`], [`IdentityError::LastAdmin`],
+    /// [`IdentityError::Stale`].
+    pub async fn change_user(
+        &self,
+        by: &Caller,
+        user: UserId,
+        change: UserChange,
+    ) -> Result<Profile, IdentityError> {
         by.may(Action::ManageUsers, &Subject::Account(&user))?;
         let (by, identity) = (by.clone(), self.clone());
         let set = async move |tx: &mut Tx| {
             let before = profile::find(tx, &user).await?;
-            if before.user.disabled_at.is_some() == disabled {
-                return Ok(before);
+            change.expected.check(before.user.version)?;
+            if let Some(roles) = change.roles.filter(|roles| *roles != before.roles) {
+                set_roles_in(tx, &by, &before, roles).await?;
             }
-            if disabled && before.roles.has(Role::Admin) {
-                keep_an_admin(tx, &user).await?;
-            }
-            let at = disabled.then_some(by.now());
-            tx.execute(&sql::SET_DISABLED, args![user, at]).await?;
-            if disabled {
-                tx.execute(&sql::DELETE_OTHER_SESSIONS, args![user, ""]).await?;
+            let now_disabled = before.user.disabled_at.is_some();
+            if let Some(disabled) = change.disabled.filter(|disabled| *disabled != now_disabled) {
+                set_disabled_in(tx, &by, &user, disabled).await?;
             }
             identity.forget_after_commit(tx);
-            updated(tx, &by, &user, "state", &json!({"disabled": disabled})).await?;
             profile::find(tx, &user).await
         };
         self.store.write(set).await
     }
+}
+
+/// What to change of a user; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// The roles that it has afterwards.
+    pub roles: Option<Roles>,
+    /// Whether it may do nothing.
+    pub disabled: Option<bool>,
+    /// The version that the operator saw; a stale one changes nothing.
+    pub expected: Expected,
+}
+
+async fn set_roles_in(tx: &mut Tx, by: &Caller, before: &Profile, roles: Roles) -> Result<(), IdentityError> {
+    let user = &before.user.id;
+    if before.roles.has(Role::Admin) && !roles.has(Role::Admin) {
+        keep_an_admin(tx, user).await?;
+    }
+    tx.execute(&sql::DELETE_ROLES, args![user]).await?;
+    for role in roles.iter() {
+        tx.execute(&sql::INSERT_ROLE, args![user, role.name(), by.now()]).await?;
+    }
+    updated(tx, by, user, "roles", &json!({"before": before.roles, "after": roles})).await
+}
+
+async fn set_disabled_in(
+    tx: &mut Tx,
+    by: &Caller,
+    user: &UserId,
+    disabled: bool,
+) -> Result<(), IdentityError> {
+    // The roles are looked at anew: this change may have given or taken one.
+    if disabled && profile::find(tx, user).await?.roles.has(Role::Admin) {
+        keep_an_admin(tx, user).await?;
+    }
+    let at = disabled.then_some(by.now());
+    tx.execute(&sql::SET_DISABLED, args![user, at]).await?;
+    if disabled {
+        tx.execute(&sql::DELETE_OTHER_SESSIONS, args![user, ""]).await?;
+    }
+    updated(tx, by, user, "state", &json!({"disabled": disabled})).await
 }
 
 /// The market must not be left without somebody who can operate it.

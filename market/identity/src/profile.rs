@@ -3,6 +3,7 @@
 use kernel::Secret;
 use serde_json::json;
 use store::{Tx, args};
+use web::Expected;
 
 use crate::account::{Email, User, UserId};
 use crate::actor::Caller;
@@ -35,7 +36,7 @@ pub struct ProfileChange {
     /// The password, to change the address: who finds an open browser must not take over the account.
     pub current_password: Option<Secret>,
     /// The version that the caller saw; a stale one changes nothing.
-    pub version: Option<i64>,
+    pub expected: Expected,
 }
 
 impl Identity {
@@ -69,9 +70,7 @@ impl Identity {
         let save = async move |tx: &mut Tx| {
             let now = by.now();
             let before = find(tx, &actor.user).await?.user;
-            if change.version.is_some_and(|seen| seen != before.version) {
-                return Err(IdentityError::Stale);
-            }
+            change.expected.check(before.version)?;
             let display_name = change.display_name.as_deref().unwrap_or(&before.display_name).trim();
             tx.execute(&sql::SET_DISPLAY_NAME, args![actor.user, display_name]).await?;
             if let Some(email) = &email {

@@ -22,6 +22,7 @@ fn body_for(method: &str, path: &str) -> Option<Value> {
         }
         ("POST", "/api/tokens") => json!({"name": "ci", "scopes": ["read"]}),
         ("POST", "/api/organisations") => json!({"name": "eves-own"}),
+        ("PATCH", "/api/organisations/{org}") => json!({"displayName": "Eve's"}),
         ("POST", "/api/organisations/{org}/teams") => json!({"name": "eves"}),
         ("PUT", "/api/organisations/{org}/members/{username}") => json!({"role": "owner"}),
         ("POST", "/api/operator/users") => {
@@ -348,4 +349,48 @@ fn every_route_is_described_and_nothing_else_is() {
         routes.table().iter().map(|route| (route.path.to_owned(), route.method.to_string())).collect();
     served.sort();
     assert_eq!(described, served);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
+    both(async |room| {
+        let token = room.register("ada").await;
+        let founded = json!({"name": "acme"});
+        room.call("POST", "/api/organisations", Some(&token), &[], Some(founded)).await;
+        let admin = room.admin_token("carol").await;
+        let user = room.call("GET", "/api/auth/session", Some(&token), &[], None).await;
+        let user = format!("/api/operator/users/{}", user.body["userId"].as_str().unwrap());
+        for (path, token, change) in [
+            ("/api/auth/profile", &token, json!({"displayName": "Ada"})),
+            ("/api/organisations/acme", &token, json!({"displayName": "Acme"})),
+            (user.as_str(), &admin, json!({"roles": ["user"]})),
+        ] {
+            let read = room.call("GET", path, Some(token), &[], None).await;
+            let etag = read.headers["etag"].to_str().unwrap().to_owned();
+            assert_eq!(etag, format!("\"{}\"", read.body["version"]), "{path}");
+            let send = async |tag: &str, body: &Value| {
+                let headers = [("if-match", tag)];
+                let headers = if tag.is_empty() { &[][..] } else { &headers[..] };
+                room.call("PATCH", path, Some(token), headers, Some(body.clone())).await
+            };
+            let changed = send(&etag, &change).await;
+            assert_eq!(changed.status, 200, "{path}: {}", changed.body);
+            let fresh = changed.headers["etag"].to_str().unwrap().to_owned();
+            assert_ne!(fresh, etag);
+            let mut old = change.clone();
+            old["version"] = read.body["version"].clone();
+            for (tag, body, status) in [
+                (etag.as_str(), &change, 412),
+                ("W/\"2\"", &change, 412),
+                ("", &old, 409),
+                (fresh.as_str(), &old, 400),
+                ("3", &change, 400),
+                ("*", &change, 200),
+            ] {
+                let answer = send(tag, body).await;
+                assert_eq!(answer.status, status, "{path} {tag} {body}: {}", answer.body);
+            }
+        }
+    })
+    .await;
 }

@@ -249,13 +249,13 @@ async fn a_stale_profile_changes_nothing_and_a_new_address_needs_the_password() 
         let ada = room.person("ada").await;
         let named = |name: &str, version| ProfileChange {
             display_name: Some(name.to_owned()),
-            version: Some(version),
+            expected: web::Expected::ByBody(version),
             ..ProfileChange::default()
         };
         let changed = room.identity.change_profile(&ada, named("Ada L.", 1)).await.unwrap();
         assert_eq!((changed.user.display_name.as_str(), changed.user.version), ("Ada L.", 2));
         let stale = room.identity.change_profile(&ada, named("Eve", 1)).await;
-        assert!(matches!(stale, Err(IdentityError::Stale)), "{stale:?}");
+        assert!(matches!(stale, Err(IdentityError::Stale(_))), "{stale:?}");
         let mut email =
             ProfileChange { email: Some("ada@other.example.com".to_owned()), ..ProfileChange::default() };
         let without = room.identity.change_profile(&ada, email.clone()).await;

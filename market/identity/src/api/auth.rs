@@ -7,7 +7,7 @@ use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, once};
-use web::{Failure, Json};
+use web::{Failure, IfMatch, Json, Tagged, expected_version};
 
 use super::{DONE, Done, SecretRequest, secret};
 use crate::actor::Caller;
@@ -217,6 +217,12 @@ pub(super) struct ProfileView {
     updated_at: Timestamp,
 }
 
+impl ProfileView {
+    pub(super) fn tagged(profile: Profile) -> Tagged<Json<Self>> {
+        Tagged(profile.user.version, Json(profile.into()))
+    }
+}
+
 impl From<crate::User> for ProfileView {
     fn from(user: crate::User) -> Self {
         Profile { user, roles: Roles::NONE }.into()
@@ -242,13 +248,14 @@ impl From<Profile> for ProfileView {
 
 /// Read the own profile.
 #[utoipa::path(get, path = "/api/auth/profile", tag = "accounts",
-    responses((status = 200, description = "One's own profile.", body = ProfileView),
+    responses((status = 200, description = "One's own profile.", body = ProfileView,
+            headers(("ETag" = String, description = "Its version, for If-Match."))),
         (status = 401, description = "Nobody is signed in.")))]
 pub(super) async fn profile(
     State(identity): State<Identity>,
     account: Account,
-) -> Result<Json<ProfileView>, Failure> {
-    Ok(Json(identity.profile(&account.caller).await?.into()))
+) -> Result<Tagged<Json<ProfileView>>, Failure> {
+    Ok(ProfileView::tagged(identity.profile(&account.caller).await?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -265,21 +272,26 @@ pub(super) struct ProfilePatch {
 
 /// Change the own profile.
 #[utoipa::path(patch, path = "/api/auth/profile", tag = "accounts", request_body = ProfilePatch,
-    responses((status = 200, description = "The changed profile.", body = ProfileView),
-        (status = 401, description = "Nobody is signed in."), (status = 412, description = "The version is stale."),
+    params(("If-Match" = Option<String>, Header, description = "The ETag that was read.")),
+    responses((status = 200, description = "The changed profile.", body = ProfileView,
+            headers(("ETag" = String, description = "Its version now."))),
+        (status = 400, description = "If-Match cannot be read, or is not the version in the body."),
+        (status = 401, description = "Nobody is signed in."),
+        (status = 409, description = "The version in the body is stale."), (status = 412, description = "If-Match is stale."),
         (status = 422, description = "Some fields are wrong.")))]
 pub(super) async fn change_profile(
     State(identity): State<Identity>,
     account: Account,
+    if_match: IfMatch,
     Json(body): Json<ProfilePatch>,
-) -> Result<Json<ProfileView>, Failure> {
+) -> Result<Tagged<Json<ProfileView>>, Failure> {
     let change = ProfileChange {
         display_name: body.display_name,
         email: body.email,
         current_password: body.current_password.as_deref().map(secret),
-        version: body.version,
+        expected: expected_version(if_match, body.version)?,
     };
-    Ok(Json(identity.change_profile(&account.caller, change).await?.into()))
+    Ok(ProfileView::tagged(identity.change_profile(&account.caller, change).await?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
-use web::{Failure, Json, Path, Query};
+use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
 
 use super::auth::ProfileView;
 use super::tokens::id;
@@ -12,6 +12,7 @@ use super::{DONE, Done, Listed, Part, secret};
 use crate::account::UserId;
 use crate::audit::{Entry, Filter};
 use crate::error::IdentityError;
+use crate::operate::UserChange;
 use crate::register::{NewAccount, Terms};
 use crate::role::{Role, Roles};
 use crate::sessions::SessionId;
@@ -86,15 +87,16 @@ fn read_roles(words: &[String]) -> Result<Roles, IdentityError> {
 /// Read an account.
 #[utoipa::path(get, path = "/api/operator/users/{id}", tag = "operator",
     params(("id" = String, Path, description = "The user's id")),
-    responses((status = 200, description = "The user.", body = ProfileView),
+    responses((status = 200, description = "The user.", body = ProfileView,
+            headers(("ETag" = String, description = "Its version, for If-Match."))),
         (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
         (status = 404, description = "No such user.")))]
 pub(super) async fn find(
     State(identity): State<Identity>,
     account: Account,
     Path(user): Path<String>,
-) -> Result<Json<ProfileView>, Failure> {
-    Ok(Json(identity.user(&account.caller, id::<UserId>(&user, "account")?).await?.into()))
+) -> Result<Tagged<Json<ProfileView>>, Failure> {
+    Ok(ProfileView::tagged(identity.user(&account.caller, id::<UserId>(&user, "account")?).await?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -104,28 +106,35 @@ pub(super) struct UserPatch {
     roles: Option<Vec<String>>,
     /// Whether it may do nothing; absent to leave it.
     disabled: Option<bool>,
+    /// The version that was read; a stale one changes nothing.
+    version: Option<i64>,
 }
 
 /// Change roles, or disable and enable an account.
 #[utoipa::path(patch, path = "/api/operator/users/{id}", tag = "operator", request_body = UserPatch,
-    params(("id" = String, Path, description = "The user's id")),
-    responses((status = 200, description = "The user as it is now.", body = ProfileView),
+    params(("id" = String, Path, description = "The user's id"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that was read.")),
+    responses((status = 200, description = "The user as it is now.", body = ProfileView,
+            headers(("ETag" = String, description = "Its version now."))),
+        (status = 400, description = "If-Match cannot be read, or is not the version in the body."),
         (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
-        (status = 404, description = "No such user."), (status = 409, description = "The last admin.")))]
+        (status = 404, description = "No such user."),
+        (status = 409, description = "The last admin, or the version in the body is stale."),
+        (status = 412, description = "If-Match is stale.")))]
 pub(super) async fn change(
     State(identity): State<Identity>,
     account: Account,
     Path(user): Path<String>,
+    if_match: IfMatch,
     Json(body): Json<UserPatch>,
-) -> Result<Json<ProfileView>, Failure> {
+) -> Result<Tagged<Json<ProfileView>>, Failure> {
     let user: UserId = id(&user, "account")?;
-    if let Some(words) = &body.roles {
-        identity.set_roles(&account.caller, user.clone(), read_roles(words)?).await?;
-    }
-    if let Some(disabled) = body.disabled {
-        identity.set_disabled(&account.caller, user.clone(), disabled).await?;
-    }
-    Ok(Json(identity.user(&account.caller, user).await?.into()))
+    let change = UserChange {
+        roles: body.roles.as_deref().map(read_roles).transpose()?,
+        disabled: body.disabled,
+        expected: expected_version(if_match, body.version)?,
+    };
+    Ok(ProfileView::tagged(identity.change_user(&account.caller, user, change).await?))
 }
 
 /// Revoke somebody's token.

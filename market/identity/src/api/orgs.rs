@@ -5,7 +5,7 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, Json, Path};
+use web::{Failure, IfMatch, Json, Path, Tagged, expected_version};
 
 use super::{DONE, Done, Listed};
 use crate::error::IdentityError;
@@ -56,14 +56,48 @@ pub(super) async fn create(
 /// Read an organisation.
 #[utoipa::path(get, path = "/api/organisations/{org}", tag = "organisations",
     params(("org" = String, Path, description = "The organisation's name")),
-    responses((status = 200, description = "The organisation.", body = Organisation),
+    responses((status = 200, description = "The organisation.", body = Organisation,
+            headers(("ETag" = String, description = "Its version, for If-Match."))),
         (status = 401, description = "Nobody is signed in."), (status = 404, description = "None that one belongs to.")))]
 pub(super) async fn find(
     State(identity): State<Identity>,
     account: Account,
     Path(org): Path<String>,
-) -> Result<Json<Organisation>, Failure> {
-    Ok(Json(identity.org(&account.caller, &org).await?))
+) -> Result<Tagged<Json<Organisation>>, Failure> {
+    let org = identity.org(&account.caller, &org).await?;
+    Ok(Tagged(org.version, Json(org)))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct OrganisationPatch {
+    /// What people call it.
+    display_name: String,
+    /// The version that was read; a stale one changes nothing.
+    version: Option<i64>,
+}
+
+/// Change an organisation.
+#[utoipa::path(patch, path = "/api/organisations/{org}", tag = "organisations", request_body = OrganisationPatch,
+    params(("org" = String, Path, description = "The organisation's name"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that was read.")),
+    responses((status = 200, description = "The organisation as it is now.", body = Organisation,
+            headers(("ETag" = String, description = "Its version now."))),
+        (status = 400, description = "If-Match cannot be read, or is not the version in the body."),
+        (status = 401, description = "Nobody is signed in."), (status = 403, description = "Not an admin of it."),
+        (status = 404, description = "None that one belongs to."),
+        (status = 409, description = "The version in the body is stale."), (status = 412, description = "If-Match is stale."),
+        (status = 422, description = "Some fields are wrong.")))]
+pub(super) async fn change(
+    State(identity): State<Identity>,
+    account: Account,
+    Path(org): Path<String>,
+    if_match: IfMatch,
+    Json(body): Json<OrganisationPatch>,
+) -> Result<Tagged<Json<Organisation>>, Failure> {
+    let expected = expected_version(if_match, body.version)?;
+    let org = identity.change_org(&account.caller, &org, &body.display_name, expected).await?;
+    Ok(Tagged(org.version, Json(org)))
 }
 
 /// List members.

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use store::{Tx, args};
+use web::Expected;
 
-use super::{Organisation, open};
+use super::{Organisation, changed, open};
 use crate::account::{Name, OrgId};
 use crate::actor::Caller;
 use crate::audit::{self, Outcome};
@@ -53,6 +54,32 @@ impl Identity {
             Ok(tx.one(&sql::FIND_ORGANISATION, args![org.id]).await?)
         };
         self.store.read(look).await
+    }
+
+    /// Changes what people call an organisation. Its name stays: it is the scope of its packages.
+    ///
+    /// # Errors
+    /// [`IdentityError::Invalid`], [`IdentityError::Stale`]; as for all of the organisation.
+    pub async fn change_org(
+        &self,
+        by: &Caller,
+        name: &str,
+        display_name: &str,
+        expected: Expected,
+    ) -> Result<Organisation, IdentityError> {
+        check_display_name(display_name).map_err(|detail| IdentityError::field("/displayName", detail))?;
+        let (by, name, display_name) = (by.clone(), name.to_owned(), display_name.trim().to_owned());
+        let change = async move |tx: &mut Tx| {
+            let org = open(tx, &by, &name, Action::ManageOrganisation).await?;
+            let before: Organisation = tx.one(&sql::FIND_ORGANISATION, args![org.id]).await?;
+            expected.check(before.version)?;
+            tx.execute(&sql::SET_DISPLAY_NAME, args![org.id, display_name]).await?;
+            let details = json!({"displayName": display_name});
+            audit::record(tx, &by, "organisation.renamed", org.id.as_str(), Outcome::Done, &details).await?;
+            changed(tx, &by, &org, "profile").await?;
+            Ok(tx.one(&sql::FIND_ORGANISATION, args![org.id]).await?)
+        };
+        self.store.write(change).await
     }
 }
 

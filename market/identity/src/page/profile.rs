@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use web::face::{self, FormState, Shell, Typed};
-use web::{Access, Form, Routes};
+use web::{Access, Expected, Form, Routes};
 
 use super::typed::wrong;
 use super::{Answer, Pages};
@@ -48,7 +48,7 @@ async fn show(State(identity): State<Identity>, visit: Visit) -> Answer {
 async fn save(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
     let change = ProfileChange {
         display_name: Some(typed.get("displayName").to_owned()),
-        version: typed.get("version").parse().ok(),
+        expected: typed.get("version").parse().map(Expected::ByBody).unwrap_or_default(),
         ..ProfileChange::default()
     };
     match identity.change_profile(&visit.caller, change).await {

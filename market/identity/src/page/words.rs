@@ -51,6 +51,7 @@ pub(super) fn action(action: &str) -> String {
         "token.created" => "Token made",
         "token.revoked" => "Token revoked",
         "organisation.created" => "Organisation founded",
+        "organisation.renamed" => "Organisation renamed",
         "organisation.member_set" => "Member added or changed",
         "organisation.member_removed" => "Member removed",
         "organisation.grant_set" => "Team's access changed",

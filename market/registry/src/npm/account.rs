@@ -142,8 +142,7 @@ pub(super) async fn edit_profile(identity: &Identity, by: &Caller, body: Body) -
     let change = ProfileChange {
         display_name: wanted.fullname.filter(|name| *name != present.display_name),
         email: wanted.email.filter(|email| !email.is_empty() && *email != present.email),
-        current_password: None,
-        version: None,
+        ..ProfileChange::default()
     };
     if change.display_name.is_some() || change.email.is_some() {
         identity.change_profile(by, change).await?;
