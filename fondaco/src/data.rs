@@ -57,6 +57,8 @@ pub struct ServerLock(#[allow(dead_code)] File);
 pub struct Secrets {
     /// What signs short-lived tokens where `auth.jwt_secret` is unset.
     pub jwt_secret: Secret,
+    /// What seals secrets in the database where `auth.encryption_keys` is unset.
+    pub encryption_key: Secret,
 }
 
 /// What `ready.json` tells: where the running server can be reached.
@@ -127,9 +129,11 @@ impl DataDir {
     pub fn secrets(&self) -> Result<Secrets, DataError> {
         let path = self.0.join("secrets.toml");
         if !path.exists() {
+            let [jwt_secret, encryption_key] = [(); 2].map(|()| kernel::random_text::<48>());
             let text = format!(
-                "# Made at the first start. Who has these can sign in as anybody.\njwt_secret = \"{}\"\n",
-                kernel::random_text::<48>()
+                "# Made at the first start. Who has these can sign in as anybody and read every secret that is kept.\n\
+                 # Keep a copy with your backups: without the encryption key sealed secrets are lost.\n\
+                 jwt_secret = \"{jwt_secret}\"\nencryption_key = \"{encryption_key}\"\n"
             );
             let fresh = self.0.join(format!("secrets.{}.new", std::process::id()));
             let made = write_private(&fresh, &text).and_then(|()| match std::fs::hard_link(&fresh, &path) {

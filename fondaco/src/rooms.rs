@@ -8,6 +8,7 @@ use kernel::Clock;
 use mail::{MailConfig, Mailer, SmtpConfig, SmtpTls};
 use registry::Registry;
 use store::{Migrations, Store};
+use vault::Vault;
 
 use crate::config::{self, Config, Registration};
 use crate::data::DataDir;
@@ -34,6 +35,8 @@ pub struct Rooms {
     pub blobs: Blobs,
     /// Messages.
     pub mailer: Mailer,
+    /// What seals the secrets that are kept.
+    pub vault: Vault,
     /// What happened.
     pub log: Log,
     /// Accounts.
@@ -79,12 +82,13 @@ impl Rooms {
         let mailer = Mailer::new(&mail_config(config)).context("mail cannot be set up")?;
         let identity =
             Identity::new(store.clone(), clock.clone(), identity_settings(config, data, addresses)?);
+        let vault = vault(config, data)?;
         let log = Log::new(store.clone());
         let registry =
             Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config))
                 .with_uplinks(&uplink_settings(config))
                 .context("the uplinks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, log, identity, registry })
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry })
     }
 }
 
@@ -108,6 +112,21 @@ fn identity_settings(
     settings.token_expiry = config.auth.token_expiry;
     settings.registration_open = config.auth.registration == Registration::Open;
     Ok(settings)
+}
+
+fn vault(config: &Config, data: &DataDir) -> anyhow::Result<Vault> {
+    let keys = match &config.auth.encryption_keys {
+        Some(keys) => keys.clone(),
+        None => {
+            if config.database.url.is_some() {
+                tracing::warn!(
+                    "auth.encryption_keys is unset: other processes cannot open what this one seals"
+                );
+            }
+            data.secrets()?.encryption_key
+        }
+    };
+    Vault::new(&keys).context("auth.encryption_keys has no key")
 }
 
 /// Where there is no mail server, messages become files that the operator can read.

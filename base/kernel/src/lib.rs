@@ -8,6 +8,7 @@ mod id;
 pub mod money;
 mod page;
 mod problem;
+pub mod public_address;
 mod secret;
 mod time;
 

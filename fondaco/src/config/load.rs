@@ -285,6 +285,11 @@ fn check_together(config: &mut Config, problems: &mut Vec<String>) {
                 .to_owned(),
         );
     }
+    let short =
+        |keys: &kernel::Secret| keys.expose().split(',').any(|key| (1..32).contains(&key.trim().len()));
+    if config.auth.encryption_keys.as_ref().is_some_and(short) {
+        problems.push("auth.encryption_keys: use at least 32 characters for each key".to_owned());
+    }
     if config.storage.access_key.is_some() != config.storage.secret_key.is_some()
         && config.storage.bucket.is_some()
     {

@@ -138,6 +138,8 @@ pub struct Storage {
 pub struct Auth {
     /// What signs short-lived tokens; made at the first start where unset, see [`crate::data::Secrets`].
     pub jwt_secret: Option<Secret>,
+    /// What seals secrets in the database; made at the first start where unset.
+    pub encryption_keys: Option<Secret>,
     /// How long a signed token is valid.
     #[serde(deserialize_with = "units::duration")]
     pub token_expiry: Duration,

@@ -20,7 +20,6 @@ pub mod npm;
 mod owners;
 mod package;
 pub mod page;
-mod public_address;
 mod publish;
 mod readme;
 mod registry;
@@ -39,7 +38,7 @@ pub use advisories::Advisory;
 pub use documents::{Encoded, Encodings, Form};
 pub use error::RegistryError;
 pub use events::{
-    About, PackageAccessChanged, PackageDeprecated, PackageOwnersChanged, PackagePublished, PackageTagged,
+    About, OrganisationUpstreamPolicyChanged, PackageAccessChanged, PackageDeprecated, PackageOwnersChanged, PackagePublished, PackageTagged,
     PackageUnpublished,
 };
 pub use name::{Ecosystem, NameError, NpmName};

@@ -13,7 +13,7 @@ use tokio::net::lookup_host;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-use crate::public_address::is_public;
+use kernel::public_address::is_public;
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 3;

@@ -7,7 +7,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-use crate::public_address::is_public;
+use kernel::public_address::is_public;
 
 /// Resolves names of hosts other than the uplink's own.
 #[derive(Clone, Debug)]
