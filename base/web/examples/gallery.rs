@@ -104,7 +104,7 @@ fn site() -> Site {
 
 fn shell(path: &str, headers: &HeaderMap, signed_in: bool) -> Shell {
     let mut shell = Shell::new(Arc::new(site()), path, Clock::system().now());
-    shell.theme = headers.get("cookie").and_then(|v| v.to_str().ok()).and_then(Theme::from_cookies);
+    shell.theme = Theme::from_cookies(headers);
     shell.request_id = "0f3b9c4e5a6d7e8f90a1b2c3".into();
     shell.counts = vec![("packages", 12), ("tokens", 3)];
     if signed_in {

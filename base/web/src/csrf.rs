@@ -8,11 +8,11 @@
 
 use http::{HeaderMap, Method, header};
 
-use crate::SESSION_COOKIE;
+use crate::{SESSION_COOKIE, cookie};
 
 /// Whether the request may be one that another site made.
 pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
-    if method.is_safe() || !(has_session(headers) || is_form(headers)) {
+    if method.is_safe() || !(cookie(headers, SESSION_COOKIE).is_some() || is_form(headers)) {
         return false;
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -34,13 +34,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
         .iter()
         .any(|form| kind.eq_ignore_ascii_case(form))
-}
-
-fn has_session(headers: &HeaderMap) -> bool {
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    pairs
-        .flat_map(|line| line.split(';'))
-        .any(|pair| pair.trim().strip_prefix(SESSION_COOKIE).is_some_and(|rest| rest.starts_with('=')))
 }
 
 #[cfg(test)]

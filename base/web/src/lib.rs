@@ -5,6 +5,7 @@
 extern crate self as web;
 
 mod context;
+mod cookie;
 mod csrf;
 mod extract;
 pub mod face;
@@ -16,6 +17,7 @@ mod stack;
 mod version;
 
 pub use context::Ctx;
+pub use cookie::cookie;
 pub use extract::{Form, Json, Path, Query};
 pub use failure::Failure;
 pub use limits::{Limits, Quota};

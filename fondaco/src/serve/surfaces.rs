@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, any};
 use axum::{Extension, Router};
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use kernel::Problem;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower::ServiceExt;
@@ -161,8 +161,7 @@ fn problem_page(site: Arc<Site>) -> ProblemPage {
     Arc::new(move |problem: &Problem, ctx: &Ctx, asked: &Asked| {
         let mut shell = Shell::new(Arc::clone(&site), &asked.path, ctx.now);
         shell.request_id = ctx.request_id.to_string();
-        let cookies = asked.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        shell.theme = cookies.filter_map(Theme::from_cookies).next();
+        shell.theme = Theme::from_cookies(&asked.headers);
         web::face::pages::problem_page(problem, &shell).into_response()
     })
 }

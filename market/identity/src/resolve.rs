@@ -91,10 +91,7 @@ impl Credential {
 
 /// The value of the session's cookie.
 fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(name, _)| *name == web::SESSION_COOKIE)?;
-    (!value.is_empty() && value.len() <= 100).then_some(value)
+    web::cookie(headers, web::SESSION_COOKIE).filter(|value| (1..=100).contains(&value.len()))
 }
 
 impl Identity {

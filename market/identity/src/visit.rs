@@ -53,10 +53,8 @@ where
             username: actor.username.to_string(),
             roles: actor.roles.iter().map(|role| role.name().to_owned()).collect(),
         });
-        for line in parts.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok()) {
-            shell.theme = shell.theme.or_else(|| Theme::from_cookies(line));
-            shell.flash = shell.flash.or_else(|| flash(line));
-        }
+        shell.theme = Theme::from_cookies(&parts.headers);
+        shell.flash = web::cookie(&parts.headers, FLASH).and_then(flash);
         Ok(Self { caller, shell })
     }
 }
@@ -73,8 +71,7 @@ pub fn done(to: &str, message: &str) -> Response {
     response
 }
 
-fn flash(cookies: &str) -> Option<Notice> {
-    let value = cookies.split(';').find_map(|pair| pair.trim().strip_prefix(FLASH)?.strip_prefix('='))?;
+fn flash(value: &str) -> Option<Notice> {
     if value.len() > MAX_FLASH {
         return None;
     }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ammonia::{Builder, UrlRelative};
 use comrak::adapters::{HeadingAdapter, HeadingMeta};
@@ -30,10 +30,24 @@ const MAX_MARKERS: usize = 200;
 /// Says from which address of ours a foreign picture is shown; `None` where it may not be.
 pub type ImageProxy<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
+/// Says where a relative address of a text leads; `None` where nowhere. Only answers that begin with `https://` are
+/// taken.
+pub type Resolver = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// `markdown` as safe HTML, at most [`MAX_BYTES`] of it. Pictures become words unless `proxy` has an address
-/// for them. The result holds no address of an asset, so it may be stored.
+/// for them. Relative links lose their address. The result holds no address of an asset, so it may be stored.
 #[must_use]
 pub fn render(markdown: &str, proxy: Option<&ImageProxy<'_>>) -> Html {
+    sanitised(markdown, proxy, None)
+}
+
+/// As [`render`]; relative links, and those to relative pictures, lead where `resolver` says.
+#[must_use]
+pub fn render_among(markdown: &str, proxy: Option<&ImageProxy<'_>>, resolver: Arc<Resolver>) -> Html {
+    sanitised(markdown, proxy, Some(resolver))
+}
+
+fn sanitised(markdown: &str, proxy: Option<&ImageProxy<'_>>, resolver: Option<Arc<Resolver>>) -> Html {
     let (text, whole) = cut(markdown);
     let text = shallow(text);
     let mut html = to_html(&text);
@@ -43,7 +57,7 @@ pub fn render(markdown: &str, proxy: Option<&ImageProxy<'_>>) -> Html {
     if !whole {
         html.push_str("<p><em>The rest of this text is too long to be shown.</em></p>");
     }
-    Html::trusted(prose::fit(&SANITISER.clean(&html).to_string(), proxy))
+    Html::trusted(prose::fit(&sanitiser(resolver).clean(&html).to_string(), proxy))
 }
 
 /// The part of the text that is rendered, in whole lines.
@@ -198,7 +212,8 @@ const CLASSES: [(&str, &[&str]); 7] = [
 /// What an id of foreign text begins with, so that it never is one of the page's own.
 const ID_PREFIX: &str = "user-content-";
 
-static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+/// Made anew for each text, which it costs little beside.
+fn sanitiser(resolver: Option<Arc<Resolver>>) -> Builder<'static> {
     let set = |names: &[&'static str]| names.iter().copied().collect::<HashSet<_>>();
     let mut attributes = HashMap::from([
         ("a", set(&["href", "title", "aria-label"])),
@@ -223,24 +238,39 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_relative(UrlRelative::PassThrough)
         .link_rel(Some("nofollow ugc noopener"))
         .id_prefix(Some(ID_PREFIX))
-        .attribute_filter(|tag, name, value| match (tag, name) {
-            ("a", "href") => link(value).map(Into::into),
+        .attribute_filter(move |tag, name, value| match (tag, name) {
+            ("a", "href") => link(value, resolver.as_deref()).map(Into::into),
+            ("img", "src") => Some(picture(value, resolver.as_deref()).into()),
             (_, "align") => matches!(value, "left" | "center" | "right").then(|| value.into()),
             (_, "id") => (!value.is_empty() && value.len() <= 200).then(|| value.into()),
             ("ol", "start") => value.parse::<u32>().is_ok().then(|| value.into()),
             _ => Some(value.into()),
         });
     builder
-});
+}
 
-/// Where a link may lead: out by http, https or mail, or to a heading of the same text. Other relative
-/// addresses meant files of a repository that are not here.
-fn link(href: &str) -> Option<String> {
+/// Where a link may lead: out by http, https or mail, to a heading of the same text, or where `resolver` says.
+fn link(href: &str, resolver: Option<&Resolver>) -> Option<String> {
     let href = href.trim();
     if let Some(anchor) = href.strip_prefix('#') {
         let anchor = anchor.strip_prefix(ID_PREFIX).unwrap_or(anchor);
         return (!anchor.is_empty()).then(|| format!("#{ID_PREFIX}{anchor}"));
     }
-    let lower = href.get(..8).unwrap_or(href).to_ascii_lowercase();
-    ["http://", "https://", "mailto:"].iter().any(|scheme| lower.starts_with(scheme)).then(|| href.to_owned())
+    let absolute = begins_with(href, &["http://", "https://", "mailto:"]);
+    if absolute { Some(href.to_owned()) } else { resolved(href, resolver) }
+}
+
+/// The address of a picture; what leads nowhere stays as it is, and is not shown as a link.
+fn picture(src: &str, resolver: Option<&Resolver>) -> String {
+    let resolved = if begins_with(src, &["http://", "https://"]) { None } else { resolved(src, resolver) };
+    resolved.unwrap_or_else(|| src.to_owned())
+}
+
+fn resolved(address: &str, resolver: Option<&Resolver>) -> Option<String> {
+    resolver.and_then(|resolver| resolver(address)).filter(|to| to.starts_with("https://"))
+}
+
+fn begins_with(address: &str, schemes: &[&str]) -> bool {
+    let lower = address.get(..8).unwrap_or(address).to_ascii_lowercase();
+    schemes.iter().any(|scheme| lower.starts_with(scheme))
 }

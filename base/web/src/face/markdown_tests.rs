@@ -1,9 +1,11 @@
 //! READMEs as they are written, and as they are written to do harm.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::markdown::{MAX_BYTES, render};
+use super::markdown::{MAX_BYTES, render, render_among};
 
 /// Known ways to run a script, load something or leave the box, in Markdown and in raw HTML.
 const HOSTILE: &[&str] = &[
@@ -259,4 +261,36 @@ fn texts_made_to_be_slow_are_rendered_in_bounded_time() {
         assert!(spent.as_secs() < 5, "{sample:?} took {spent:?}");
         assert_eq!(complaint(&html), None, "{sample:?}");
     }
+}
+
+/// What stands behind relative addresses here; some of the answers must not be taken.
+fn among_files(markdown: &str) -> String {
+    let resolver = |address: &str| match address {
+        "javascript:alert(1)" | "//evil.example.com" => Some(format!("javascript:{address}")),
+        "plain.md" => Some("http://example.com/plain.md".to_owned()),
+        "nowhere" => None,
+        _ => Some(format!("https://example.com/files/{}\"", address.trim_start_matches("./"))),
+    };
+    render_among(markdown, None, Arc::new(resolver)).as_str().to_owned()
+}
+
+#[test]
+fn relative_addresses_lead_where_the_resolver_says() {
+    let html = among_files(
+        "[a](./docs/a.md) ![Logo](logo.png) <a href='b'>b</a> [c](#c) [d](https://example.com/d)",
+    );
+    for part in [
+        r#"<a href="https://example.com/files/docs/a.md&quot;" rel="nofollow ugc noopener">a</a>"#,
+        r#"<a class="image" href="https://example.com/files/logo.png&quot;" rel="nofollow ugc noopener">Logo</a>"#,
+        r#"<a href="https://example.com/files/b&quot;" rel="nofollow ugc noopener">b</a>"#,
+        r##"<a href="#user-content-c" rel="nofollow ugc noopener">c</a>"##,
+        r#"<a href="https://example.com/d" rel="nofollow ugc noopener">d</a>"#,
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
+    let html = among_files(
+        "<a href='javascript:alert(1)'>x</a> [y](//evil.example.com) [z](plain.md) ![w](nowhere)",
+    );
+    assert!(!html.contains("href") && !html.contains("alert"), "{html}");
+    assert!(!render("[a](./docs/a.md) ![b](b.png)", None).as_str().contains("href"));
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use kernel::Timestamp;
 
 use super::{Html, assets, escape};
@@ -217,14 +218,14 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// The choice in a `Cookie` header, where one was made.
+    /// The choice in the cookies of a request, where one was made.
     #[must_use]
-    pub fn from_cookies(header: &str) -> Option<Self> {
-        header.split(';').find_map(|pair| match pair.trim() {
-            "theme=light" => Some(Self::Light),
-            "theme=dark" => Some(Self::Dark),
+    pub fn from_cookies(headers: &HeaderMap) -> Option<Self> {
+        match crate::cookie(headers, "theme")? {
+            "light" => Some(Self::Light),
+            "dark" => Some(Self::Dark),
             _ => None,
-        })
+        }
     }
 
     /// The value of `data-theme`.
@@ -482,7 +483,11 @@ mod tests {
 
     #[test]
     fn the_theme_is_read_from_the_cookie_and_nothing_else() {
-        assert_eq!(Theme::from_cookies("a=b; theme=dark"), Some(Theme::Dark));
-        assert_eq!(Theme::from_cookies("theme=\"><script>"), None);
+        let theme = |cookies: &'static str| {
+            let cookies = (http::header::COOKIE, http::HeaderValue::from_static(cookies));
+            Theme::from_cookies(&HeaderMap::from_iter([cookies]))
+        };
+        assert_eq!(theme("a=b; theme=dark"), Some(Theme::Dark));
+        assert_eq!(theme("theme=\"><script>"), None);
     }
 }
