@@ -30,6 +30,7 @@ mod value;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use error::StoreError;
 pub use migrate::{Migration, Migrations};
@@ -72,6 +73,9 @@ impl StoreConfig {
     }
 }
 
+/// How many databases this process has opened: see [`Tx::database`].
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
 /// The database. Cheap to clone; the last clone that goes closes it.
 #[derive(Clone)]
 pub struct Store {
@@ -89,10 +93,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`] with what to check when it cannot be reached.
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let database = OPENED.fetch_add(1, Ordering::Relaxed);
         let backend = match config {
-            StoreConfig::Sqlite { path, readers } => Backend::Sqlite(sqlite::Sqlite::open(path, *readers)?),
+            StoreConfig::Sqlite { path, readers } => {
+                Backend::Sqlite(sqlite::Sqlite::open(path, *readers, database)?)
+            }
             StoreConfig::Postgres { url, connections } => {
-                Backend::Postgres(postgres::Postgres::open(url, *connections).await?)
+                Backend::Postgres(postgres::Postgres::open(url, *connections, database).await?)
             }
         };
         Ok(Self { backend: Arc::new(backend) })

@@ -40,7 +40,11 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) async fn open(url: &kernel::Secret, connections: usize) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        url: &kernel::Secret,
+        connections: usize,
+        database: u64,
+    ) -> Result<Self, StoreError> {
         let mut config: tokio_postgres::Config = url
             .expose()
             .parse()
@@ -51,7 +55,7 @@ impl Postgres {
         let (ready, opened) = oneshot::channel();
         thread::Builder::new()
             .name("store-postgres".to_owned())
-            .spawn(move || run(&config, &jobs, connections, ready))
+            .spawn(move || run(&config, &jobs, (connections, database), ready))
             .map_err(|error| StoreError::Open(error.to_string()))?;
         opened.await.map_err(|_| StoreError::Closed)??;
         Ok(Self { jobs: sender })
@@ -66,7 +70,7 @@ impl Postgres {
 fn run(
     config: &tokio_postgres::Config,
     jobs: &async_channel::Receiver<Queued>,
-    connections: usize,
+    (connections, database): (usize, u64),
     ready: oneshot::Sender<Result<(), StoreError>>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -89,7 +93,7 @@ fn run(
         let mut first = Some(first);
         let workers = (0..connections.max(1)).map(|_| {
             let (config, jobs, session) = (config.clone(), jobs.clone(), first.take());
-            tokio::task::spawn_local(async move { worker(&config, &jobs, session).await })
+            tokio::task::spawn_local(async move { worker(&config, &jobs, session, database).await })
         });
         futures_util::future::join_all(workers.collect::<Vec<_>>()).await;
     });
@@ -100,6 +104,7 @@ async fn worker(
     config: &tokio_postgres::Config,
     jobs: &async_channel::Receiver<Queued>,
     mut session: Option<Session>,
+    database: u64,
 ) {
     while let Ok((mut job, mode)) = jobs.recv().await {
         let open = match session.take().filter(|session| !session.client.is_closed()) {
@@ -112,7 +117,7 @@ async fn worker(
                 }
             },
         };
-        let mut tx = Tx::new(Connection::Postgres(open));
+        let mut tx = Tx::new(Connection::Postgres(open), database);
         let outcome = attempt(job.as_mut(), mode, &mut tx).await;
         job.finish(outcome);
         if let Connection::Postgres(open) = tx.connection {

@@ -33,14 +33,14 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(crate) fn open(path: &Path, readers: usize) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, readers: usize, database: u64) -> Result<Self, StoreError> {
         let (writer, jobs) = mpsc::channel(QUEUE);
-        let mut tx = Tx::new(Connection::Sqlite(connect(path, true)?));
+        let mut tx = Tx::new(Connection::Sqlite(connect(path, true)?), database);
         spawn("store-write", move || write_loop(jobs, &mut tx))?;
         let (sender, jobs) = async_channel::bounded(QUEUE);
         for _ in 0..readers.max(1) {
             let jobs = jobs.clone();
-            let mut tx = Tx::new(Connection::Sqlite(connect(path, false)?));
+            let mut tx = Tx::new(Connection::Sqlite(connect(path, false)?), database);
             spawn("store-read", move || read_loop(&jobs, &mut tx))?;
         }
         Ok(Self { writer, readers: sender })

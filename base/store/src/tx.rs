@@ -8,6 +8,7 @@ type AfterCommit = Box<dyn FnOnce() + Send>;
 pub struct Tx {
     pub(crate) connection: Connection,
     pub(crate) after_commit: Vec<AfterCommit>,
+    database: u64,
 }
 
 pub(crate) enum Connection {
@@ -16,8 +17,15 @@ pub(crate) enum Connection {
 }
 
 impl Tx {
-    pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, after_commit: Vec::new() }
+    pub(crate) fn new(connection: Connection, database: u64) -> Self {
+        Self { connection, after_commit: Vec::new(), database }
+    }
+
+    /// A number that tells the databases apart which this process has opened: a cache of what never changes in one
+    /// has it in its key.
+    #[must_use]
+    pub const fn database(&self) -> u64 {
+        self.database
     }
 
     /// Runs a statement and tells how many rows it changed.
