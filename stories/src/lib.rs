@@ -15,6 +15,7 @@
     reason = "the harness is part of the tests: its failures are theirs"
 )]
 
+pub mod lockfile;
 mod market;
 mod visitor;
 mod workbench;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::json;
+use stories::lockfile::BUN;
 use stories::{Market, Workbench};
 
 /// A market where `lantern` 1.0.0 depends on `@ada/wick` 1.2.0, both published by bun.
@@ -33,23 +34,8 @@ async fn bun_publishes() {
 /// A tree is installed; the lockfile holds the integrity and stays as it is, with warm and cold caches.
 #[tokio::test]
 async fn bun_installs_from_its_lockfile() {
-    let (market, _) = with_lantern().await;
-    let bench = market.workbench(None);
-    let application = bench.application("application", json!({"lantern": "^1.0.0", "@ada/wick": "^1.0.0"}));
-    bench.bun(&application, &["install", "--no-frozen-lockfile"]).await.succeeds();
-    let lock = std::fs::read_to_string(application.join("bun.lock")).unwrap();
-    assert_eq!(lock.matches("\"sha512-").count(), 2, "{lock}");
-
-    for cold in [false, true] {
-        if cold {
-            bench.clear_caches();
-        }
-        std::fs::remove_dir_all(application.join("node_modules")).unwrap();
-        bench.bun(&application, &["install", "--frozen-lockfile"]).await.succeeds();
-        assert_eq!(bench.require(&application, "lantern").await, "lantern@1.0.0");
-        assert_eq!(bench.require(&application, "@ada/wick").await, "@ada/wick@1.2.0");
-    }
-    assert_eq!(std::fs::read_to_string(application.join("bun.lock")).unwrap(), lock);
+    let (market, seller) = with_lantern().await;
+    BUN.installs_from_its_lockfile(&market, &seller).await;
 }
 
 /// bun knows who it is, shows a package, and audits a tree.

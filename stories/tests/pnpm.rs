@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::json;
+use stories::lockfile::PNPM;
 use stories::{Market, Workbench};
 
 const PUBLISH: [&str; 4] = ["publish", "--no-git-checks", "--access", "public"];
@@ -31,30 +32,12 @@ async fn pnpm_publishes() {
     assert_eq!(reader.require(&application, "@ada/wick").await, "@ada/wick@1.2.0");
 }
 
-/// A tree is installed; the lockfile holds integrity, names no host, and stays as it is with warm and cold stores.
+/// A tree is installed; the lockfile holds integrity, names no host, and stays as it is with warm and cold stores,
+/// until an update is asked for.
 #[tokio::test]
 async fn pnpm_installs_from_its_lockfile() {
     let (market, seller) = with_lantern().await;
-    let bench = market.workbench(None);
-    let application = bench.application("application", json!({"lantern": "^1.0.0", "@ada/wick": "^1.0.0"}));
-    bench.pnpm(&application, &["install", "--no-frozen-lockfile"]).await.succeeds();
-    let lock = std::fs::read_to_string(application.join("pnpm-lock.yaml")).unwrap();
-    assert_eq!(lock.matches("integrity: sha512-").count(), 2, "{lock}");
-    assert!(!lock.contains("tarball:") && !lock.contains("127.0.0.1"), "tied to a host: {lock}");
-
-    let newer = seller.package("@ada/wick", "1.3.0", json!({}));
-    seller.pnpm(&newer, &PUBLISH).await.succeeds();
-    for cold in [false, true] {
-        if cold {
-            bench.clear_caches();
-        }
-        std::fs::remove_dir_all(application.join("node_modules")).unwrap();
-        bench.pnpm(&application, &["install", "--frozen-lockfile"]).await.succeeds();
-        assert_eq!(bench.require(&application, "lantern").await, "lantern@1.0.0");
-        assert_eq!(bench.require(&application, "@ada/wick").await, "@ada/wick@1.2.0");
-    }
-    assert_eq!(std::fs::read_to_string(application.join("pnpm-lock.yaml")).unwrap(), lock);
-
+    let (bench, application) = PNPM.installs_from_its_lockfile(&market, &seller).await;
     bench.pnpm(&application, &["update", "@ada/wick"]).await.succeeds();
     assert_eq!(bench.require(&application, "@ada/wick").await, "@ada/wick@1.3.0");
 }

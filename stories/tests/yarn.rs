@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::json;
+use stories::lockfile::{BERRY, YARN};
 use stories::{Market, Workbench};
 
 /// A market where `lantern` 1.0.0 depends on `@ada/wick` 1.2.0, both published by npm.
@@ -37,23 +38,8 @@ async fn classic_publishes() {
 /// Classic yarn installs a tree; its lockfile holds the integrity and stays as it is, with warm and cold caches.
 #[tokio::test]
 async fn classic_installs_from_its_lockfile() {
-    let (market, _) = with_lantern().await;
-    let bench = market.workbench(None);
-    let application = bench.application("application", json!({"lantern": "^1.0.0"}));
-    bench.yarn(&application, &["install"]).await.succeeds();
-    let lock = std::fs::read_to_string(application.join("yarn.lock")).unwrap();
-    assert_eq!(lock.matches("integrity sha512-").count(), 2, "{lock}");
-
-    for cold in [false, true] {
-        if cold {
-            bench.clear_caches();
-        }
-        std::fs::remove_dir_all(application.join("node_modules")).unwrap();
-        bench.yarn(&application, &["install", "--frozen-lockfile"]).await.succeeds();
-        assert_eq!(bench.require(&application, "lantern").await, "lantern@1.0.0");
-        assert_eq!(bench.require(&application, "@ada/wick").await, "@ada/wick@1.2.0");
-    }
-    assert_eq!(std::fs::read_to_string(application.join("yarn.lock")).unwrap(), lock);
+    let (market, seller) = with_lantern().await;
+    YARN.installs_from_its_lockfile(&market, &seller).await;
 }
 
 /// Classic yarn shows a package, reads and changes its tags. (Its audit asks a public registry, whatever is configured.)
@@ -102,25 +88,8 @@ async fn berry_publishes() {
 /// Berry installs a tree; the lockfile names no host and stays as it is, with warm and cold caches.
 #[tokio::test]
 async fn berry_installs_from_its_lockfile() {
-    let (market, _) = with_lantern().await;
-    let bench = market.workbench(None);
-    let application = bench.application("application", json!({"lantern": "^1.0.0"}));
-    std::fs::write(application.join("yarn.lock"), "").unwrap();
-    bench.berry(&application, &["install"]).await.succeeds();
-    let lock = std::fs::read_to_string(application.join("yarn.lock")).unwrap();
-    assert_eq!(lock.matches("checksum: ").count(), 2, "{lock}");
-    assert!(!lock.contains("__archiveUrl") && !lock.contains("127.0.0.1"), "tied to a host: {lock}");
-
-    for cold in [false, true] {
-        if cold {
-            bench.clear_caches();
-        }
-        std::fs::remove_dir_all(application.join("node_modules")).unwrap();
-        bench.berry(&application, &["install", "--immutable"]).await.succeeds();
-        assert_eq!(bench.require(&application, "lantern").await, "lantern@1.0.0");
-        assert_eq!(bench.require(&application, "@ada/wick").await, "@ada/wick@1.2.0");
-    }
-    assert_eq!(std::fs::read_to_string(application.join("yarn.lock")).unwrap(), lock);
+    let (market, seller) = with_lantern().await;
+    BERRY.installs_from_its_lockfile(&market, &seller).await;
 }
 
 /// Berry knows who it is, reads and changes tags, shows a package, and audits a tree.

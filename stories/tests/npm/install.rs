@@ -1,6 +1,7 @@
 //! Installing: what a lockfile says is what is installed, again and again, and only by those who may.
 
 use serde_json::json;
+use stories::lockfile::NPM;
 use stories::{Market, Workbench, read_json, write_json};
 
 /// A tree with a dependency is installed, and `npm ci` gives the same from the lockfile with warm and cold
@@ -14,27 +15,7 @@ async fn a_lockfile_stays_valid_with_cold_and_warm_caches() {
     seller.npm(&wick, &["publish", "--access", "public"]).await.succeeds();
     let lantern = seller.package("lantern", "1.0.0", json!({"dependencies": {"@ada/wick": "^1.0.0"}}));
     seller.npm(&lantern, &["publish"]).await.succeeds();
-
-    let buyer = market.workbench(None);
-    let application = buyer.application("application", json!({"lantern": "^1.0.0"}));
-    buyer.npm(&application, &["install"]).await.succeeds();
-    let lock = read_json(&application.join("package-lock.json"));
-    for package in ["node_modules/lantern", "node_modules/@ada/wick"] {
-        let integrity = lock["packages"][package]["integrity"].as_str().unwrap();
-        assert!(integrity.starts_with("sha512-"), "{package}: {integrity}");
-    }
-
-    // A newer version does not matter to a lockfile.
-    let newer = seller.package("@ada/wick", "1.3.0", json!({}));
-    seller.npm(&newer, &["publish"]).await.succeeds();
-    for cold in [false, true] {
-        if cold {
-            buyer.clear_caches();
-        }
-        buyer.npm(&application, &["ci"]).await.succeeds();
-        assert_eq!(buyer.require(&application, "@ada/wick").await, "@ada/wick@1.2.0");
-        assert_eq!(read_json(&application.join("package-lock.json")), lock);
-    }
+    NPM.installs_from_its_lockfile(&market, &seller).await;
 }
 
 /// What does not match the lockfile's integrity is not installed.
