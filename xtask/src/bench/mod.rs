@@ -37,10 +37,10 @@ pub(crate) struct Options {
     #[arg(long)]
     binary: Option<PathBuf>,
     /// Rounds per figure; the median counts
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 14)]
     rounds: usize,
     /// Seconds of load per round and side
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 1)]
     seconds: u32,
     /// Fresh packages to publish; with the others they make the seeded registry of the start-up figure
     #[arg(long, default_value_t = 3000)]
@@ -71,7 +71,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     figures.push(publish::fresh_packages(&registry, options.packages)?);
     figures.push(publish::many_versions(&registry, VERSIONS)?);
 
-    let effort = Effort { rounds: options.rounds, seconds: options.seconds };
+    let effort = Effort { rounds: options.rounds.max(1), seconds: options.seconds };
     figures.extend(reads(&registry, folder.path(), &effort)?);
     figures.push(memory("memory after the load, MB", &server, 150.0)?);
     server.stop()?;

@@ -18,7 +18,8 @@ const INSTALL: &[(&str, &str)] =
 const UNCHANGED: (&str, f64) = ("unchanged packument (304), of nginx", 0.6);
 const TOKEN: (&str, f64) = ("packument with a token, of without", 0.95);
 
-/// How often and how long each side is loaded.
+/// How often and how long each side is loaded. Many short rounds are better than few long ones: what else the machine
+/// does then disturbs both sides alike.
 pub(super) struct Effort {
     pub(super) rounds: usize,
     pub(super) seconds: u32,
@@ -111,6 +112,7 @@ impl Subject {
         self.duel(TOKEN.0, TOKEN.1, (&self.ours, &headers), (&self.ours, self.headers), effort)
     }
 
+    /// Loads both sides by turns, and who begins alternates too. The first turn of each only warms up.
     fn duel(
         &self,
         name: &str,
@@ -120,11 +122,17 @@ impl Subject {
         effort: &Effort,
     ) -> Result<Figure> {
         let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
-        for _ in 0..effort.rounds {
-            our_rates.push(self.rate(ours, effort)?);
-            their_rates.push(self.rate(theirs, effort)?);
+        for round in 0..=effort.rounds {
+            let (our_rate, their_rate) = if round % 2 == 0 {
+                (self.rate(ours, effort)?, self.rate(theirs, effort)?)
+            } else {
+                let their_rate = self.rate(theirs, effort)?;
+                (self.rate(ours, effort)?, their_rate)
+            };
+            our_rates.push(our_rate);
+            their_rates.push(their_rate);
         }
-        let (our_rate, their_rate) = (median(&our_rates), median(&their_rates));
+        let (our_rate, their_rate) = (median(&our_rates[1..]), median(&their_rates[1..]));
         let unit = if self.by_bytes { "MB/s" } else { "/s" };
         Ok(Figure {
             name: name.to_owned(),
