@@ -65,3 +65,34 @@ impl From<BlobError> for Problem {
         }
     }
 }
+
+kernel::problems! {
+    "blobs.too_large":
+        "The file is larger than this place takes.",
+        "Nothing was kept of it.",
+        "Send a smaller file, or ask the operator for a larger limit.";
+    "blobs.missing":
+        "The file's bytes are not in the file storage.",
+        "Nothing else is affected.",
+        "Check the address. Operators: fondaco check compares files and database.";
+    "blobs.range":
+        "The Range header asks for bytes that the file does not have.",
+        "Only reading was tried.",
+        "Ask for less; Content-Range of the answer has the size.";
+    "blobs.full":
+        "The disk or bucket has no room for the file.",
+        "Nothing was kept of it.",
+        "Ask the operator to free space, then send it again.";
+    "blobs.failed":
+        "The file storage does not answer as it should.",
+        "Nothing was changed.",
+        "Try again; if it stays so, tell the operator the request id.";
+    "blobs.vanished":
+        "The same file was being cleaned away while it was sent again.",
+        "Nothing was changed.",
+        "Send it again.";
+    "blobs.not_held":
+        "The program's count of who uses a file is wrong: a fault of ours.",
+        "Nothing was changed.",
+        "Tell the operator the request id. Operators: fondaco check.";
+}

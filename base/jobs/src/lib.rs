@@ -149,3 +149,18 @@ impl From<JobError> for Problem {
         }
     }
 }
+
+kernel::problems! {
+    "jobs.missing":
+        "There is no job with this id: it is wrong, or the job ended long ago and was forgotten.",
+        "Nothing was changed.",
+        "List the jobs again and take the id from there.";
+    "jobs.wrong_state":
+        "The job is in a state in which this cannot be done: only dead and cancelled jobs are tried again, only waiting and running ones are stopped.",
+        "Nothing was changed.",
+        "Look at its state and choose what fits.";
+    "jobs.payload":
+        "The program could not write down work for later: a fault of ours.",
+        "Nothing was changed.",
+        "Tell the operator the request id.";
+}

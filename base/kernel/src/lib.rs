@@ -8,6 +8,7 @@ mod id;
 pub mod money;
 mod page;
 mod problem;
+mod problems;
 pub mod public_address;
 mod secret;
 mod time;
@@ -16,8 +17,11 @@ pub use id::{IdError, check as check_id, fresh as fresh_id};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, Paging};
 pub use problem::{FieldError, Problem};
+pub use problems::{PROBLEMS, ProblemKind};
 pub use secret::{Secret, random_bytes, random_text};
 pub use time::{Clock, TimeError, Timestamp};
 
+#[doc(hidden)]
+pub use linkme as __linkme;
 #[doc(hidden)]
 pub use serde as __serde;

@@ -59,3 +59,10 @@ impl<T> Page<T> {
         Page { items: self.items.into_iter().map(change).collect(), total: self.total }
     }
 }
+
+crate::problems! {
+    "page.out_of_bounds":
+        "The list was asked for a part that it does not give: `limit` is 1 to 100 and `offset` has an upper bound.",
+        "Only reading was tried. Nothing was changed.",
+        "Ask for a smaller part, or narrow the list down by its filters.";
+}

@@ -96,3 +96,14 @@ impl From<StoreError> for Problem {
         }
     }
 }
+
+kernel::problems! {
+    "store.busy":
+        "Too much goes on in the database at once, and the request was given up.",
+        "Nothing was changed.",
+        "Send the same again in a few seconds; Retry-After says how many.";
+    "store.failed":
+        "The database refused the request. The server's log has the reason.",
+        "Nothing was changed.",
+        "Tell the operator the request id of the answer. Operators: fondaco doctor.";
+}

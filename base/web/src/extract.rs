@@ -107,3 +107,35 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         }
     }
 }
+
+kernel::problems! {
+    "request.wrong_field":
+        "The body is JSON, but a field is missing, unknown or of another type; the detail names it.",
+        "Nothing was changed.",
+        "Compare the body with /openapi.json and mend the field.";
+    "request.no_json":
+        "The body is not JSON; the detail says where it breaks.",
+        "Nothing was changed.",
+        "Send valid JSON in UTF-8.";
+    "request.content_type":
+        "The body came without Content-Type: application/json.",
+        "Nothing was changed.",
+        "Send that header with the body.";
+    "request.too_large":
+        "The body is larger than this address takes.",
+        "Nothing was changed.",
+        "Send less at once.";
+    "request.unreadable": "The body broke off or cannot be read.", "Nothing was changed.", "Send it again.";
+    "request.wrong_query":
+        "A parameter after the question mark is missing or of another type; the detail names it.",
+        "Nothing was changed.",
+        "Compare the address with /openapi.json.";
+    "request.wrong_form":
+        "A form came without a field that it needs.",
+        "Nothing was changed.",
+        "Open the page again and send the form from there.";
+    "request.no_such_path":
+        "There is nothing at this address.",
+        "Nothing was changed.",
+        "Check the address; /docs/api lists those of the API.";
+}

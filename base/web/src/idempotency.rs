@@ -137,3 +137,14 @@ impl From<Reused> for Problem {
         .next("Use a fresh key for a new request, or send the very same body again.")
     }
 }
+
+kernel::problems! {
+    "idempotency.bad_key":
+        "The Idempotency-Key header is empty, too long, or has characters that cannot be seen.",
+        "Nothing was done.",
+        "Send 1 to 255 visible ASCII characters, such as a UUID.";
+    "idempotency.reused":
+        "The same Idempotency-Key came before, with another body.",
+        "Nothing was done now. What the first request did stays.",
+        "Use a fresh key for a new request, or send the very same body again to get the first answer.";
+}

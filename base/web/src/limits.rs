@@ -93,3 +93,10 @@ impl Left {
         }
     }
 }
+
+kernel::problems! {
+    "request.too_many":
+        "This address sent more requests than it may in a minute.",
+        "Nothing was done.",
+        "Wait for the seconds in Retry-After. Operators set the rates in [limits].";
+}

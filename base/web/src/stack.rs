@@ -230,3 +230,18 @@ fn finish(headers: &mut HeaderMap, ctx: &Ctx, origin: Option<HeaderValue>) {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
 }
+
+kernel::problems! {
+    "request.foreign":
+        "A form was sent here by a page of another site, which may be an attempt to act in your name.",
+        "Nothing was done.",
+        "Open the page on this site and send the form from there.";
+    "request.panicked":
+        "Something went wrong inside the program: a fault of ours.",
+        "What is stored is whole: a change is made as a whole or not at all.",
+        "Look whether it was done, then try again. Tell the operator the request id.";
+    "request.timeout":
+        "The answer took too long and was given up.",
+        "A change is made as a whole or not at all; it may have been made.",
+        "Look whether it was done, or send it again with the same Idempotency-Key.";
+}

@@ -184,6 +184,25 @@ impl<T: IntoResponse> IntoResponse for Tagged<T> {
     }
 }
 
+kernel::problems! {
+    "request.bad_if_match":
+        "The If-Match header is not a list of entity tags in quotes, nor *.",
+        "Nothing was changed.",
+        "Send the ETag of the answer that you read, with its quotes.";
+    "request.two_versions":
+        "If-Match and the version in the body name different versions.",
+        "Nothing was changed.",
+        "Send one of them, or the same in both.";
+    "request.version_missing":
+        "This change is only made to the version that you saw, and the request does not name one.",
+        "Nothing was changed.",
+        "Read the thing, then send its ETag as If-Match.";
+    "request.stale":
+        "Somebody changed the thing after you read it. The status is 412 when If-Match was stale, 409 when the version in the body was.",
+        "Your change was not made; the other one stays.",
+        "Read it again and repeat your change.";
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -184,3 +184,86 @@ fn conflict_problem(error: &IdentityError) -> Problem {
         other => Problem::internal("identity.failed", other.to_string()),
     }
 }
+
+kernel::problems! {
+    "identity.invalid":
+        "Some fields are wrong; `errors` names each.",
+        "Nothing was changed.",
+        "Mend the fields and send them again.";
+    "identity.name_taken":
+        "Another account or organisation has this name, or it is reserved.",
+        "Nothing was changed.",
+        "Choose another name.";
+    "identity.wrong_password":
+        "The name and the password do not go together. The same is said when there is no such account.",
+        "Nobody was signed in. Wrong guesses are counted.",
+        "Check both, or have a link mailed to choose a new password.";
+    "identity.throttled":
+        "There were too many wrong guesses for this account or from this address.",
+        "The password was not looked at.",
+        "Wait for the seconds in Retry-After.";
+    "identity.not_signed_in":
+        "This needs an account.",
+        "Nothing was done.",
+        "Sign in, or send an API token as Authorization: Bearer.";
+    "identity.bad_token":
+        "The token is unknown, has expired or was revoked.",
+        "Nothing was done.",
+        "Sign in again for a fresh one: fondaco login, or npm login.";
+    "identity.wrong_address":
+        "The token is bound to certain networks, and the request comes from another.",
+        "Nothing was done.",
+        "Use it from there, or make another token.";
+    "identity.scope_missing":
+        "The token lacks a scope that this needs; the detail names it.",
+        "Nothing was done.",
+        "Make a token that has the scope.";
+    "identity.restricted":
+        "The token is restricted to other packages or things.",
+        "Nothing was done.",
+        "Use a token that covers this one.";
+    "identity.role_missing":
+        "Your account has no role that allows this.",
+        "Nothing was done.",
+        "Ask the operator for the role.";
+    "identity.not_yours":
+        "This belongs to somebody else.",
+        "Nothing was done.",
+        "Ask its owner to do it, or to give you access.";
+    "identity.not_found":
+        "There is no such account, organisation, team, token or session, or it is not yours to see.",
+        "Nothing was changed.",
+        "Check the name or the id.";
+    "identity.exists":
+        "There is one of this name already.",
+        "Nothing was changed.",
+        "Choose another name, or use the one that is there.";
+    "identity.link_spent":
+        "A link that works once was used before, or is too old.",
+        "Nothing was changed.",
+        "Ask for a new one.";
+    "identity.last_admin":
+        "The market would be left without anybody who can operate it.",
+        "Nothing was changed.",
+        "Make somebody else an admin first.";
+    "identity.last_owner":
+        "The organisation would be left without an owner.",
+        "Nothing was changed.",
+        "Make somebody else an owner first.";
+    "identity.too_many":
+        "An account has as many of these as it may have.",
+        "Nothing was changed.",
+        "Remove one that is not used any more.";
+    "identity.registration_closed":
+        "Strangers cannot make accounts here.",
+        "Nothing was changed.",
+        "Ask the operator for an account.";
+    "identity.busy":
+        "The machine has no memory left to check a password.",
+        "Nothing was changed.",
+        "Try again in a few seconds.";
+    "identity.failed":
+        "Something about accounts went wrong inside the program: a fault of ours.",
+        "Nothing was changed.",
+        "Tell the operator the request id.";
+}

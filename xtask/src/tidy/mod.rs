@@ -15,6 +15,7 @@ mod directions;
 mod documents;
 mod lengths;
 mod names;
+mod problems;
 mod source;
 mod sql;
 mod traces;
@@ -28,6 +29,7 @@ const RULES: &[Rule] = &[
     lengths::files,
     lengths::functions,
     names::banned_words,
+    problems::codes_are_explained,
     sql::tables_of_other_rooms,
     traces::registry_hosts,
     traces::machine_paths,

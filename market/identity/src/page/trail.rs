@@ -161,6 +161,13 @@ fn filter(asked: &Asked) -> Result<Filter, Problem> {
     })
 }
 
+kernel::problems! {
+    "identity.wrong_filter":
+        "The audit trail cannot be narrowed down like this; `errors` names the fields.",
+        "Only reading was tried.",
+        "Write days as 2026-01-31.";
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

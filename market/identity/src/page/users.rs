@@ -293,3 +293,10 @@ async fn revoke_token(
     identity.revoke_token(&visit.caller, token).await?;
     Ok(done(&address(&name), "The token is revoked."))
 }
+
+kernel::problems! {
+    "identity.no_such_state":
+        "A form named a state that a user cannot have.",
+        "Nothing was changed.",
+        "Open the page of the user again and use its buttons.";
+}

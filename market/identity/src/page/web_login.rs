@@ -99,3 +99,10 @@ fn spent(error: IdentityError, shell: Shell) -> Answer {
     };
     Ok((StatusCode::GONE, spent.answer()).into_response())
 }
+
+kernel::problems! {
+    "identity.undecided":
+        "The form that lets a command line in was sent without a decision.",
+        "Nobody was let in.",
+        "Open the link again and press one of its two buttons.";
+}
