@@ -191,8 +191,8 @@ fn tree(flow: &Flow, leaves: Vec<Vec<Identifier>>) -> TagTree {
 
 fn kind(role: &Role) -> TagKind {
     match role {
-        Role::Title => Tag::Hn(NonZeroU16::MIN, None).into(),
-        Role::Heading => Tag::Hn(NonZeroU16::MIN.saturating_add(1), None).into(),
+        Role::Title(words) => Tag::Hn(NonZeroU16::MIN, Some(words.clone())).into(),
+        Role::Heading(words) => Tag::Hn(NonZeroU16::MIN.saturating_add(1), Some(words.clone())).into(),
         Role::Paragraph => Tag::P.into(),
         Role::Table => Tag::Table.into(),
         Role::Row => Tag::TR.into(),

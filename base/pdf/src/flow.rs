@@ -22,8 +22,8 @@ const MAX_CELL_LINES: usize = 40;
 /// What a part of the document is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    Title,
-    Heading,
+    Title(String),
+    Heading(String),
     Paragraph,
     Table,
     Row,
@@ -77,8 +77,8 @@ pub(crate) fn flow(document: &Document) -> Result<Flow, PdfError> {
 impl Flow {
     fn block(&mut self, block: &Block) -> Result<(), PdfError> {
         match block {
-            Block::Title(text) => self.headline(text, Role::Title, 22.0),
-            Block::Heading(text) => self.headline(text, Role::Heading, 13.0),
+            Block::Title(text) => self.headline(text, Role::Title(text.clone()), 22.0),
+            Block::Heading(text) => self.headline(text, Role::Heading(text.clone()), 13.0),
             Block::Text(text) => self.paragraph(text, 10.0, Ink::Full),
             Block::Note(text) => self.paragraph(text, 8.5, Ink::Muted),
             Block::Field { name, value } => self.field(name, value),

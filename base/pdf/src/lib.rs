@@ -152,9 +152,10 @@ pub struct Document {
 impl Document {
     /// An empty document. `title` is shown by readers in place of a file name; `lang` is a language tag such as `en`.
     pub fn new(title: impl Into<String>, lang: impl Into<String>) -> Self {
+        let or = |text: String, other: &str| if text.trim().is_empty() { other.to_owned() } else { text };
         Self {
-            title: title.into(),
-            lang: lang.into(),
+            title: or(title.into(), "Document"),
+            lang: or(lang.into(), "en"),
             foot: String::new(),
             made_at: None,
             blocks: Vec::new(),
@@ -257,6 +258,9 @@ impl Document {
 
     /// What is beyond the bounds is counted and not kept, so that a document never grows without end.
     fn add(&mut self, block: Block) {
+        if matches!(&block, Block::Title(text) | Block::Heading(text) if text.trim().is_empty()) {
+            return;
+        }
         let (size, chars) = block.measure();
         self.size = self.size.saturating_add(size);
         self.chars = self.chars.saturating_add(chars);

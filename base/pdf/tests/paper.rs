@@ -12,12 +12,14 @@ fn poppler(program: &str, bytes: &[u8], args: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("paper.pdf");
     std::fs::write(&file, bytes).unwrap();
-    let (before, after): (Vec<&str>, Vec<&str>) =
-        args.iter().partition(|arg| arg.starts_with('-') || arg.parse::<u32>().is_ok());
+    let (before, after): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| **arg != "-");
     let output = Command::new(program).args(before).arg(&file).args(after).output();
     let output = output.unwrap_or_else(|error| panic!("{program} (Debian: poppler-utils): {error}"));
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{program} found nothing to complain about");
+    // Poppler 22 wrongly asks for another type of an entry that PDF/UA demands.
+    let complaints = String::from_utf8_lossy(&output.stderr)
+        .replace("Syntax Error: Suspects object is wrong type (boolean)\n", "");
+    assert_eq!(complaints, "", "{program} found nothing to complain about");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -89,13 +91,9 @@ fn a_receipt_reads_back_with_its_numbers_at_the_right_edge() {
 fn a_screen_reader_finds_headings_a_table_and_each_row_once() {
     let bytes = receipt(120).to_bytes().unwrap();
     let tree = poppler("pdfinfo", &bytes, &["-struct-text"]);
-    assert_eq!(tree.matches("TR (block)").count(), 122, "head, rows and sum: {tree:.600}");
+    let count = |role: &str| tree.lines().filter(|line| line.trim().trim_end_matches(':') == role).count();
+    assert_eq!((count("TR"), count("TH"), count("TD")), (122, 124, 242), "empty cells too: {tree:.900}");
     assert_eq!(tree.matches("\"What\"").count(), 1, "a head that is drawn again is not read again");
-    assert_eq!(
-        tree.matches("TD (inline)").count() + tree.matches("TD (block)").count(),
-        2 * 121,
-        "empty cells too"
-    );
     let order = [
         "H1",
         "\"Receipt\"",
