@@ -2,9 +2,9 @@
 //!
 //! Rendering takes milliseconds and READMEs are hostile. At publish it would be the slowest step by far, and most
 //! versions of a package are never looked at; so it is done by the first look, away from the threads that serve
-//! requests, a few at a time.
+//! requests, a few at a time. Relative links lead to the package's repository.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use store::{Tx, args, sql};
 use tokio::sync::Semaphore;
@@ -25,7 +25,7 @@ sql! {
 }
 
 /// Count it up when rendering changes: what is stored is then made anew.
-const RENDERER: i64 = 1;
+const RENDERER: i64 = 2;
 
 /// How many are rendered at once, so that hostile ones cannot take all processors.
 static RENDERING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(1));
@@ -34,7 +34,7 @@ impl Registry {
     /// The README of a version that the caller may read, as HTML that is safe to show; `None` where there is none.
     ///
     /// # Errors
-    /// [`RegistryError::Store`].
+    /// [`RegistryError::Store`]; [`RegistryError::NoVersion`] when the version is gone meanwhile.
     pub async fn readme(&self, package: &Package, version: &str) -> Result<Option<Html>, RegistryError> {
         if let Found::Rendered(html) = self.find_readme(package, version).await? {
             return Ok(Some(html));
@@ -46,7 +46,14 @@ impl Registry {
             Found::Rendered(html) => return Ok(Some(html)),
             Found::Text(text) => text,
         };
-        let rendered = tokio::task::spawn_blocking(move || markdown::render(&text, None)).await;
+        let sources = self.manifest(package, version).await?.sources;
+        let render = move || match sources {
+            Some(sources) => {
+                markdown::render_among(&text, None, Arc::new(move |address| sources.resolve(address)))
+            }
+            None => markdown::render(&text, None),
+        };
+        let rendered = tokio::task::spawn_blocking(render).await;
         let Ok(html) = rendered else { return Ok(None) };
         let (id, version, text) = (package.id.clone(), version.to_owned(), html.as_str().to_owned());
         let write = async move |tx: &mut Tx| {

@@ -158,6 +158,7 @@ async fn search_finds_packages() {
         assert_eq!(found[0]["name"], "lantern", "{word}: {found}");
         assert_eq!(found[0]["version"], "1.0.0");
         assert_eq!(found[0]["publisher"]["username"], "ada");
+        assert_eq!(found[0]["links"]["npm"], format!("{}/packages/lantern", market.address("web")));
     }
     reader
         .npm(reader.home(), &["search", "lantern"])

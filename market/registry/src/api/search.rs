@@ -53,6 +53,8 @@ pub(super) struct Results {
 struct Found {
     id: String,
     name: String,
+    /// The latest.
+    version: String,
     description: String,
     /// How often it was fetched, ever.
     downloads: u64,
@@ -95,6 +97,7 @@ fn one(hit: &Hit) -> Found {
     Found {
         id: hit.entry.id.to_string(),
         name: hit.entry.name.to_string(),
+        version: hit.entry.latest.to_string(),
         description: hit.entry.description.to_string(),
         downloads: hit.downloads.total,
         score: None,

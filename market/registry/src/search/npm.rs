@@ -5,6 +5,7 @@ use kernel::{Paging, Problem, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Hit, Query, Sort};
+use crate::page::address_of;
 use crate::registry::Registry;
 
 /// The most results that npm may ask for at once.
@@ -21,14 +22,15 @@ impl Registry {
         query.ecosystem = Some("npm".to_owned());
         let paging = Paging { limit: size.min(MAX_SIZE), offset: from.min(Paging::MAX_OFFSET) };
         let found = self.search().search(&query, &viewer, Sort::Relevance, paging).await?;
-        let objects: Vec<Value> = found.hits.iter().map(object).collect();
+        let web = self.identity().settings().public_url.trim_end_matches('/');
+        let objects: Vec<Value> = found.hits.iter().map(|hit| object(hit, web)).collect();
         Ok(json!({"objects": objects, "total": found.total, "time": by.now()}))
     }
 }
 
 /// npm breaks without `maintainers`, and prints `date`, `publisher` and `keywords`. There are no scores yet, so the
-/// fields that clients expect have the neutral value.
-fn object(hit: &Hit) -> Value {
+/// fields that clients expect have the neutral value. Our own page about the package is at `web`.
+fn object(hit: &Hit, web: &str) -> Value {
     let entry = &hit.entry;
     let person = |username: &str| json!({"username": username, "email": ""});
     let maintainers: Vec<Value> = entry.maintainers.iter().map(|one| person(&one.username)).collect();
@@ -36,7 +38,8 @@ fn object(hit: &Hit) -> Value {
     let mut package = json!({
         "name": entry.name, "scope": entry.scope().unwrap_or("unscoped"), "version": entry.latest,
         "description": entry.description, "keywords": entry.keywords, "date": date,
-        "license": entry.licence, "links": {}, "publisher": person(&entry.published_by),
+        "license": entry.licence, "links": {"npm": format!("{web}{}", address_of(&entry.name))},
+        "publisher": person(&entry.published_by),
         "maintainers": maintainers,
     });
     let links = &entry.links;

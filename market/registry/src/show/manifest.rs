@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::sources::Sources;
+
 /// The longest text of a manifest that is shown, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 /// The most dependencies of one kind that are listed.
@@ -20,6 +22,8 @@ pub struct Manifest {
     pub homepage: Option<String>,
     /// Where its source is, if the address is safe to follow.
     pub repository: Option<String>,
+    /// The files of its repository, if they are on the web.
+    pub sources: Option<Sources>,
     /// Where bugs are told, if the address is safe to follow.
     pub bugs: Option<String>,
     /// Which Node it needs.
@@ -82,6 +86,8 @@ impl Manifest {
         let link = |key: &str| fields.get(key).and_then(|value| text_or(value, "url")).and_then(safe_link);
         let flag = |key: &str| fields.get(key) == Some(&Value::Bool(true));
         let number = |key: &str| dist.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let directory = fields.get("repository").and_then(|value| value.get("directory")?.as_str());
+        let repository = link("repository");
         let words = fields.get("keywords").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self {
             description: text("description").unwrap_or_default(),
@@ -98,7 +104,8 @@ impl Manifest {
                 .map(cut)
                 .unwrap_or_default(),
             homepage: link("homepage"),
-            repository: link("repository"),
+            sources: repository.as_deref().and_then(|address| Sources::new(address, directory)),
+            repository,
             bugs: link("bugs"),
             node: fields.get("engines").and_then(|engines| engines.get("node")?.as_str()).map(cut),
             has_types: ["types", "typings"].iter().any(|key| fields.contains_key(*key)),

@@ -1,6 +1,7 @@
 //! What is shown of a package: the same reading for API and pages.
 
 mod manifest;
+mod sources;
 mod sql;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,7 @@ use kernel::Timestamp;
 use store::{Tx, args};
 
 pub use manifest::{Dependency, DependencyKind, Manifest};
+pub use sources::Sources;
 
 use crate::access::{self, Standing};
 use crate::documents::tags;

@@ -38,7 +38,7 @@ async fn shapes_are_those_of_the_contract() {
         let found = market.settle("", "http", |found| found["total"] == 1).await;
         let mut keys: Vec<_> = found["results"][0].as_object().unwrap().keys().cloned().collect();
         keys.sort();
-        assert_eq!(keys, ["description", "downloads", "id", "name", "score"]);
+        assert_eq!(keys, ["description", "downloads", "id", "name", "score", "version"]);
         assert_eq!((found["limit"].clone(), found["offset"].clone()), (json!(100), json!(0)));
         let id = details.json()["id"].as_str().unwrap().to_owned();
         let path = format!("/api/analytics?type=package&id={id}&days=7");

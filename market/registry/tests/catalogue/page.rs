@@ -196,6 +196,35 @@ async fn what_strangers_write_is_text() {
 }
 
 #[tokio::test]
+async fn relative_links_of_a_readme_lead_to_the_repository() {
+    const LINKS: &str =
+        "[a](docs/a.md) [b](/LICENSE) ![c](./logo.png) [d](../../../evil) [e](//evil.example.com/x)";
+    both(MIGRATIONS, async |store| {
+        let market = Catalogue::new(store).await;
+        let ada = market.bench.account("ada").await;
+        let of = |url: &str| json!({"repository": {"type": "git", "url": url, "directory": "packages/left"}});
+        market.publish(&ada, "left", "1.0.0", LINKS, of("git+https://example.com/ada/pads.git")).await;
+        let page = market.page("/packages/left", "").await;
+        let top = "https://example.com/ada/pads";
+        let expected = [
+            format!("{top}/packages/left/docs/a.md"),
+            format!("{top}/LICENSE"),
+            format!("{top}/packages/left/logo.png"),
+        ];
+        assert_eq!(attributes(&page, ".prose a", "href"), expected);
+        for (at, hostile) in
+            ["javascript:alert(1)", "//evil.example.com/a/b", "http://example.com/a"].iter().enumerate()
+        {
+            let name = format!("hostile-{at}");
+            market.publish(&ada, &name, "1.0.0", LINKS, of(hostile)).await;
+            let page = market.page(&format!("/packages/{name}"), "").await;
+            assert!(attributes(&page, ".prose a", "href").is_empty(), "{hostile}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn those_who_may_write_manage_it_by_forms() {
     both(MIGRATIONS, async |store| {
         let market = Catalogue::new(store).await;

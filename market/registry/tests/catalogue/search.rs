@@ -17,7 +17,7 @@ async fn the_index_follows_the_log_and_is_filled_at_start() {
 
         // A new version, a deprecation, the end of a package: each is found or not a moment later.
         market.publish_only(&ada, "left-pad", "2.0.0", "", json!({"description": "Now with emulsifiers"})).await;
-        market.settle("", "emulsifiers", |found| found["total"] == 1).await;
+        market.settle("", "emulsifiers", |found| found["results"][0]["version"] == "2.0.0").await;
         let rev = market.bench.rev("right-pad", &ada).await;
         market.bench.delete(&format!("/npm/right-pad/-rev/{rev}"), &ada).await.expect(200);
         market.settle("", "right-pad scope:none", |found| found["total"] == 0).await;
@@ -57,6 +57,10 @@ async fn npm_finds_what_its_caller_may_see() {
         let one = &foreign["objects"][0]["package"];
         assert_eq!(one["name"], "open");
         assert_eq!(one["maintainers"][0]["username"], "ada");
+        let pages = own["objects"].as_array().unwrap().iter().map(|one| &one["package"]["links"]["npm"]);
+        let pages: std::collections::BTreeSet<_> = pages.map(|page| page.as_str().unwrap()).collect();
+        let expected = ["http://localhost:3000/packages/@acme/hidden", "http://localhost:3000/packages/open"];
+        assert_eq!(pages, expected.into());
         assert_eq!(
             (one["author"]["name"].clone(), one["publisher"]["username"].clone()),
             (json!("Ada"), json!("ada"))
