@@ -1,1 +1,27 @@
-//! What is for sale: listings, offers, stock and units.
+//! What is for sale: listings, their offers, stock and units.
+//!
+//! The map:
+//! * [`Catalog`] is the room; its methods are the use cases of sellers and visitors, with their permissions.
+//! * [`stock`] moves stock: `claim`, `consume`, `release`, `give_back`. Rooms above call it in their transactions.
+//! * [`listing`] makes and changes listings within any transaction, for rooms that list what they deliver. It checks
+//!   rules, not permissions: whoever calls it has done that.
+
+#[macro_use]
+mod names;
+
+mod error;
+pub mod events;
+pub mod listing;
+mod offer;
+mod sql;
+pub mod stock;
+mod unit;
+
+pub use error::CatalogError;
+pub use listing::{CategorySlug, Kind, Listing, ListingId, ListingState, ListingText, NewListing};
+pub use offer::{NewOffer, Offer, OfferId, OfferState, Period, Pricing, Stock};
+pub use stock::{Claimed, Held, HoldTerms, Want};
+pub use unit::{NewUnit, Unit, UnitId, UnitState};
+
+/// This room's tables.
+pub const MIGRATIONS: store::Migrations = store::migrations!("catalog", "0001_catalog.sql");
