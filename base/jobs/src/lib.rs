@@ -23,7 +23,7 @@ use kernel::{Problem, Timestamp};
 use serde::Serialize;
 use store::{StoreError, Tx};
 
-pub use operator::{Filter, JobView, State, cancel, list, retry};
+pub use operator::{Filter, JobView, State, cancel, find, list, retry};
 pub use policy::{Failure, Policy};
 pub use queue::Job;
 pub use runner::Runner;

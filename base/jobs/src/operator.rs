@@ -12,6 +12,8 @@ sql! {
     LIST_JOBS = "select id, kind, unique_key, state, run_at, attempts, last_error, created_at, finished_at from job
         where ($1 = '' or state = $1) and ($2 = '' or kind = $2)
         order by created_at desc, id desc limit $3 offset $4";
+    FIND_JOB = "select id, kind, unique_key, state, run_at, attempts, last_error, created_at, finished_at from job
+        where id = $1";
     COUNT_JOBS = "select count(*) from job where ($1 = '' or state = $1) and ($2 = '' or kind = $2)";
     RETRY_JOB = "update job set state = 'waiting', attempts = 0, run_at = $2, finished_at = null
         where id = $1 and state in ('dead', 'cancelled')
@@ -116,6 +118,14 @@ pub async fn list(tx: &mut Tx, filter: &Filter, paging: Paging) -> Result<Page<J
     let items = tx.all(&LIST_JOBS, args![state, kind, paging.limit, paging.offset]).await?;
     let (total,) = tx.one(&COUNT_JOBS, args![state, kind]).await?;
     Ok(Page { items, total })
+}
+
+/// One job.
+///
+/// # Errors
+/// [`JobError::Missing`].
+pub async fn find(tx: &mut Tx, id: &JobId) -> Result<JobView, JobError> {
+    tx.first(&FIND_JOB, args![id]).await?.ok_or_else(|| JobError::Missing(id.clone()))
 }
 
 /// Gives a dead or cancelled job all its attempts again, now.

@@ -51,7 +51,7 @@ pub use account::{
 pub use actor::{Actor, Caller, Membership, Via};
 pub use api::{openapi, routes};
 pub use error::IdentityError;
-pub use extract::Account;
+pub use extract::{Account, Operator};
 pub use operate::UserChange;
 pub use page::pages;
 pub use password::Cost;

@@ -23,7 +23,7 @@ use crate::role::{Role, Roles};
 use crate::sessions::{Session, SessionId};
 use crate::tokens::{Token, TokenId};
 use crate::visit::{Visit, done};
-use crate::{Identity, IdentityError};
+use crate::{Identity, IdentityError, Operator};
 
 /// How many users a page shows.
 const ROWS: u32 = 25;
@@ -65,7 +65,12 @@ struct UsersPage {
     pager: Pager,
 }
 
-async fn list(State(identity): State<Identity>, visit: Visit, Query(asked): Query<Asked>) -> Answer {
+async fn list(
+    State(identity): State<Identity>,
+    _: Operator,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let paging = Paging { limit: ROWS, offset: asked.offset }.checked()?;
     let found = identity.users(&visit.caller, &asked.q, paging).await?;
     let mut roles = roles_of(&identity, &found.items).await?;
@@ -136,14 +141,18 @@ fn new_page(visit: Visit, form: FormState) -> Response {
     face::html(&page.shell, &page)
 }
 
-async fn show_new(State(identity): State<Identity>, visit: Visit) -> Answer {
-    visit.caller.may(crate::Action::ManageUsers, &crate::Subject::Market)?;
+async fn show_new(State(identity): State<Identity>, _: Operator, visit: Visit) -> Answer {
     let roles = identity.settings().default_roles.iter().map(|role| ("roles", role.name()));
     let form = FormState::with(&roles.collect::<Vec<_>>());
     Ok(new_page(visit, form))
 }
 
-async fn create(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
+async fn create(
+    State(identity): State<Identity>,
+    _: Operator,
+    visit: Visit,
+    Form(typed): Form<Typed>,
+) -> Answer {
     let name = typed.get("username").trim().to_owned();
     let new = NewAccount {
         username: name.clone(),
@@ -217,12 +226,18 @@ async fn draw(identity: &Identity, visit: Visit, name: &str, said: Said) -> Answ
     Ok(page)
 }
 
-async fn show(State(identity): State<Identity>, visit: Visit, Path(name): Path<String>) -> Answer {
+async fn show(
+    State(identity): State<Identity>,
+    _: Operator,
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Answer {
     draw(&identity, visit, &name, Said::Nothing).await
 }
 
 async fn set_roles(
     State(identity): State<Identity>,
+    _: Operator,
     visit: Visit,
     Path(name): Path<String>,
     Form(typed): Form<Typed>,
@@ -240,6 +255,7 @@ async fn set_roles(
 
 async fn set_state(
     State(identity): State<Identity>,
+    _: Operator,
     visit: Visit,
     Path(name): Path<String>,
     Form(typed): Form<Typed>,
@@ -267,6 +283,7 @@ async fn set_state(
 /// Ends one session, or all of them.
 async fn end_sessions(
     State(identity): State<Identity>,
+    _: Operator,
     visit: Visit,
     Path(name): Path<String>,
     Form(typed): Form<Typed>,
@@ -284,6 +301,7 @@ async fn end_sessions(
 
 async fn revoke_token(
     State(identity): State<Identity>,
+    _: Operator,
     visit: Visit,
     Path(name): Path<String>,
     Form(typed): Form<Typed>,
