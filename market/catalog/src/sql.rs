@@ -51,10 +51,11 @@ sql! {
         case when stock = 'units' then coalesce((select max(unit.held_until) from unit \
         where unit.offer = offer.id and unit.state = 'held'), 0) end, \
         hold_seconds, extension_seconds, version from offer where listing in each($1) order by listing, position, id";
-    /// Two forms because the databases read JSON lists of objects differently; one statement for thousands of seats.
+    /// Two forms because the databases read lists of JSON objects differently; one statement for thousands of seats.
+    /// The blank before `$2` keeps this from being read as a list of texts.
     pub(crate) INSERT_UNITS = "insert into unit (id, offer, label, section, row_name, seat, place, x, y, rank, state, held_until) \
         select value ->> 'id', $1, value ->> 'label', value ->> 'section', value ->> 'row', value ->> 'seat', \
-        value ->> 'place', value ->> 'x', value ->> 'y', value ->> 'rank', 'available', 0 from json_each($2)",
+        value ->> 'place', value ->> 'x', value ->> 'y', value ->> 'rank', 'available', 0 from json_each( $2)",
         postgres "insert into unit (id, offer, label, section, row_name, seat, place, x, y, rank, state, held_until) \
         select id, $1, label, section, row_name, seat, place, x, y, rank, 'available', 0 \
         from (select entry ->> 'id' as id, entry ->> 'label' as label, entry ->> 'section' as section, \

@@ -1,0 +1,5 @@
+//! The catalogue from outside, on both databases.
+
+mod market;
+mod race;
+mod stock;
