@@ -53,22 +53,29 @@ create table ledger_balance (
     check (posted >= reserved)
 ) strict;
 
--- Sums of an account up to and with the transfer `through`, so that a balance need not add up everything there ever was.
+-- Sums of each account up to the horizon, so that a balance need not add up everything there ever was.
 create table ledger_checkpoint (
     account integer primary key,
-    through integer not null,
     debits integer not null,
     credits integer not null,
     pending_debits integer not null,
     pending_credits integer not null
 ) strict;
 
--- Up to where checkpoints may reach next time: on PostgreSQL lower numbers may still be committed for a while.
+-- All checkpoints reach up to and with the transfer `condensed`. They may go on to `next` once every transaction has
+-- ended that ran when `mark` was taken: on PostgreSQL lower numbers may be committed after higher ones.
 create table ledger_horizon (
     id integer primary key check (id = 1),
-    through integer not null,
+    condensed integer not null,
+    next integer not null,
     mark integer not null
 ) strict;
+insert into ledger_horizon (id, condensed, next, mark) values (1, 0, 0, 0);
+
+-- Journals are searched by how their names begin, in the order of bytes on both databases.
+-- postgres only
+alter table ledger_journal alter column name type text collate "C";
+-- both
 
 -- What is in the books stays as it was written.
 -- sqlite only
