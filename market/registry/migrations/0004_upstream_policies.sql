@@ -1,4 +1,4 @@
--- What an organisation lets its members take from uplinks; at most one row for each. A policy that was taken back
+-- What an organisation (by its id) lets its members take from uplinks; at most one row for each. A policy that was taken back
 -- keeps its row and its version.
 create table upstream_policy (
     organisation text primary key,

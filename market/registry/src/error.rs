@@ -184,11 +184,11 @@ kernel::problems! {
         "Nothing was kept or given out.",
         "Do not install it from elsewhere; tell the operator.";
     "registry.uplink_blocked":
-        "The operator does not let this package through from upstream.",
+        "The operator, or an organisation that you belong to, does not let this package through from upstream.",
         "Nothing was fetched.",
-        "Use another package, or ask the operator.";
+        "Use another package, or ask whoever the answer names.";
     "registry.uplink_withheld":
-        "This release is younger than the operator's minimum age for packages from upstream.",
+        "This release is younger than the minimum age for packages from upstream, the operator's or that of an organisation that you belong to.",
         "Nothing was fetched.",
         "Use an older version, or wait.";
     "registry.uplink_failed":
@@ -199,10 +199,6 @@ kernel::problems! {
         "The rules for upstream packages have wrong fields; `errors` names each.",
         "Nothing was changed.",
         "Mend the fields and send them again.";
-    "registry.upstream_policy_stale":
-        "Somebody changed the rules for upstream packages at the same time.",
-        "Your change was not made; the other one stays.",
-        "Read the rules again and repeat your change.";
     "analytics.invalid":
         "These figures cannot be counted; `errors` names the fields.",
         "Only reading was tried.",

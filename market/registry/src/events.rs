@@ -1,6 +1,6 @@
 //! The events of this room. Their subject is the package's id, their version its revision after the change.
 
-use events::DomainEvent;
+use events::{Audience, DomainEvent};
 use serde::Serialize;
 
 /// What every event of a package says.
@@ -89,4 +89,40 @@ package_events! {
         /// `public`, `private` or `organisation`.
         access: &'static str
     }
+}
+
+/// An organisation lets its members take other things from uplinks. Its subject is the organisation.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganisationUpstreamPolicyChanged {
+    /// The organisation's id.
+    pub org_id: String,
+    /// Its name.
+    pub name: String,
+    /// The policy's version after the change.
+    pub policy_version: i64,
+    /// The username of who did it.
+    pub by: String,
+    /// The organisation's version after the change.
+    pub account_version: i64,
+}
+
+impl DomainEvent for OrganisationUpstreamPolicyChanged {
+    const TYPE: &'static str = "organisation.upstream_policy_changed";
+
+    fn subject(&self) -> &str {
+        &self.org_id
+    }
+
+    fn version(&self) -> i64 {
+        self.account_version
+    }
+
+    fn audience(&self) -> Audience<'_> {
+        Audience::Accounts(vec![&self.org_id])
+    }
+}
+
+events::catalogue! {
+    OrganisationUpstreamPolicyChanged = "What an organisation's members may take from uplinks changed.";
 }

@@ -38,8 +38,8 @@ pub use advisories::Advisory;
 pub use documents::{Encoded, Encodings, Form};
 pub use error::RegistryError;
 pub use events::{
-    About, OrganisationUpstreamPolicyChanged, PackageAccessChanged, PackageDeprecated, PackageOwnersChanged, PackagePublished, PackageTagged,
-    PackageUnpublished,
+    About, OrganisationUpstreamPolicyChanged, PackageAccessChanged, PackageDeprecated, PackageOwnersChanged,
+    PackagePublished, PackageTagged, PackageUnpublished,
 };
 pub use name::{Ecosystem, NameError, NpmName};
 pub use owners::OwnerChange;

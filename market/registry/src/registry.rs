@@ -11,11 +11,12 @@ use store::{Store, StoreError, Tx, args};
 
 use crate::documents::{Bases, Documents};
 use crate::downloads::Downloads;
+use crate::events::OrganisationUpstreamPolicyChanged;
 use crate::files::Files;
 use crate::npm::tarball::TarballLimits;
 use crate::package::{Package, Rev};
 use crate::search::Search;
-use crate::uplink::{self, Uplinks};
+use crate::uplink::{self, Book, Evicted, Uplinks};
 use crate::{Ecosystem, RegistryError, sql};
 
 /// How often counted downloads are written.
@@ -75,6 +76,7 @@ struct Inner {
     downloads: Downloads,
     search: Search,
     uplinks: OnceLock<Uplinks>,
+    policies: Book,
 }
 
 impl axum::extract::FromRef<Registry> for Identity {
@@ -101,6 +103,7 @@ impl Registry {
             downloads: Downloads::default(),
             search,
             uplinks: OnceLock::new(),
+            policies: Book::default(),
         }))
     }
 
@@ -119,6 +122,23 @@ impl Registry {
     #[must_use]
     pub fn uplinks(&self) -> Option<&Uplinks> {
         self.0.uplinks.get().filter(|uplinks| !uplinks.is_empty())
+    }
+
+    /// The upstream policies of organisations.
+    pub(crate) fn policies(&self) -> &Book {
+        &self.0.policies
+    }
+
+    /// Takes tarballs of uplinks out of the cache until it is within its limit, also those of uplinks that are no
+    /// longer configured. Meant to be called every few minutes by one process of many.
+    ///
+    /// # Errors
+    /// [`blobs::refs::RefError`]; what was taken out before is out.
+    pub async fn evict_upstream(&self, now: Timestamp) -> Result<Evicted, blobs::refs::RefError> {
+        match self.0.uplinks.get() {
+            Some(uplinks) => uplinks.evict(now).await,
+            None => Ok(Evicted::default()),
+        }
     }
 
     /// What an operator has chosen.
@@ -219,6 +239,9 @@ impl Registry {
 
     /// Drops what an event of another process makes stale.
     fn forget_changed(&self, event: &events::Event) {
+        if event.kind == <OrganisationUpstreamPolicyChanged as events::DomainEvent>::TYPE {
+            self.0.policies.forget();
+        }
         if !event.kind.starts_with("package.") {
             return;
         }

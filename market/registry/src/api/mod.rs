@@ -6,11 +6,14 @@ pub(crate) mod fetch;
 mod publish;
 mod read;
 mod search;
+mod upstream_policy;
 
 use utoipa::OpenApi;
 use web::{Access, Routes};
 
 use crate::registry::Registry;
+
+const UPSTREAM_POLICY: &str = "/api/organisations/{org}/upstream-policy";
 
 /// The routes of the API.
 #[must_use]
@@ -21,6 +24,8 @@ pub fn routes(registry: Registry) -> Routes {
         .get("/api/packages/{*path}", Access::Public, read::read)
         .post("/api/packages", Access::Account, publish::publish)
         .get("/api/analytics", Access::Public, analytics::analytics)
+        .get(UPSTREAM_POLICY, Access::Account, upstream_policy::read)
+        .put(UPSTREAM_POLICY, Access::Account, upstream_policy::set)
         .with_state(registry)
 }
 
@@ -30,7 +35,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
     #[openapi(
         tags((name = "packages", description = "Find, read and publish packages."), (name = "analytics", description = "Counts per day.")),
-        paths(search::search, read::details, read::versions, read::download, publish::publish, analytics::analytics)
+        paths(search::search, read::details, read::versions, read::download, publish::publish, analytics::analytics, upstream_policy::read,
+            upstream_policy::set)
     )]
     struct Document;
     Document::openapi()

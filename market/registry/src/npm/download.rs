@@ -29,7 +29,7 @@ pub(super) async fn tarball(
     let files = match registry.package_files(Ecosystem::Npm, name.as_str()).await {
         Err(RegistryError::NotFound) => {
             let by = visitor.caller().await?;
-            return proxied::tarball(registry, by.now(), method, headers, name, file).await;
+            return proxied::tarball(registry, &by, method, headers, name, file).await;
         }
         files => files?,
     };

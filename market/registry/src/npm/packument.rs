@@ -29,7 +29,7 @@ pub(super) async fn packument(
     let document = match registry.document(Ecosystem::Npm, form, base, name.as_str()).await {
         Err(RegistryError::NotFound) => {
             let by = visitor.caller().await?;
-            return proxied::packument(registry, by.now(), base, headers, form, name).await;
+            return proxied::packument(registry, &by, base, headers, form, name).await;
         }
         document => document?,
     };
@@ -121,9 +121,7 @@ pub(super) async fn one_version(
         Ok::<_, RegistryError>((package, release))
     };
     match registry.store().read(look).await {
-        Err(RegistryError::NotFound) => {
-            proxied::manifest(registry, by.now(), base, headers, name, selector).await
-        }
+        Err(RegistryError::NotFound) => proxied::manifest(registry, by, base, headers, name, selector).await,
         found => {
             let (package, release) = found?;
             Ok(packed(headers, manifest(&package, &release, base)))

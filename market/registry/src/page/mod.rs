@@ -1,15 +1,18 @@
-//! The pages of packages: home, search, and a package with its tabs.
+//! The pages of packages: home, search, and a package with its tabs; and an organisation's upstream policy.
 
 mod home;
 mod manage;
 pub(crate) mod package;
 mod search;
+mod upstream_policy;
 
 use kernel::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use web::{Access, Routes};
 
 use crate::registry::Registry;
+
+const UPSTREAM_POLICY: &str = "/account/organisations/{org}/upstream-policy";
 
 /// The routes of the pages.
 #[must_use]
@@ -21,6 +24,8 @@ pub fn routes(registry: Registry) -> Routes {
         // Names have slashes, encoded or not.
         .get("/packages/{*name}", Access::Public, package::package)
         .post("/packages/{*name}", Access::Account, manage::change)
+        .get(UPSTREAM_POLICY, Access::Account, upstream_policy::show)
+        .post(UPSTREAM_POLICY, Access::Account, upstream_policy::change)
         .with_state(registry)
 }
 
@@ -41,4 +46,9 @@ pub(crate) fn address_of(name: &str) -> String {
 /// How long ago something was, in words; templates pass references.
 pub(crate) fn since(then: &Timestamp, now: &Timestamp) -> String {
     web::face::text::distance(*then, *now)
+}
+
+/// A time in full; templates pass references.
+pub(crate) fn utc(at: &Timestamp) -> String {
+    web::face::text::utc(*at)
 }

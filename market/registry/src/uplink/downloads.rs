@@ -1,4 +1,5 @@
-//! Counts what was fetched through uplinks: gathered in memory, written now and then.
+//! Counts what was fetched through uplinks, and notes when each was used last: gathered in memory, written now and
+//! then.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,8 @@ use store::{Store, StoreError, Tx, args};
 use super::sql;
 use crate::NpmName;
 
-type Counts = HashMap<(NpmName, String, i64), i64>;
+/// By name, version and day: how often, and when last.
+type Counts = HashMap<(NpmName, String, i64), (i64, Timestamp)>;
 
 /// The counts that are not written yet.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ impl Downloads {
     /// Counts one.
     pub(crate) fn count(&self, name: &NpmName, version: &str, now: Timestamp) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((name.clone(), version.to_owned(), now.day())).or_default() += 1;
+        add(&mut counts, (name.clone(), version.to_owned(), now.day()), (1, now));
     }
 
     /// Writes all counts; what cannot be written is counted again later.
@@ -35,17 +37,23 @@ impl Downloads {
         let result = store.write(async move |tx: &mut Tx| write(tx, &written).await).await;
         if result.is_err() {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            for (key, count) in rows {
-                *counts.entry(key).or_default() += count;
+            for (key, counted) in rows {
+                add(&mut counts, key, counted);
             }
         }
         result
     }
 }
 
-async fn write(tx: &mut Tx, rows: &[((NpmName, String, i64), i64)]) -> Result<(), StoreError> {
-    for ((name, version, day), count) in rows {
+fn add(counts: &mut Counts, key: (NpmName, String, i64), (count, at): (i64, Timestamp)) {
+    let counted = counts.entry(key).or_insert((0, at));
+    *counted = (counted.0 + count, counted.1.max(at));
+}
+
+async fn write(tx: &mut Tx, rows: &[((NpmName, String, i64), (i64, Timestamp))]) -> Result<(), StoreError> {
+    for ((name, version, day), (count, used_at)) in rows {
         tx.execute(&sql::COUNT_DOWNLOADS, args![name, version, day, count]).await?;
+        tx.execute(&sql::USE_FILE, args![name, version, used_at]).await?;
     }
     Ok(())
 }

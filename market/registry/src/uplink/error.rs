@@ -5,6 +5,8 @@ use std::time::Duration;
 use kernel::{Problem, Timestamp};
 use store::StoreError;
 
+use super::policy::{Refused, Whose};
+
 /// Why a package or a file of an uplink is not given. Nothing was kept then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UplinkError {
@@ -43,27 +45,59 @@ pub enum UplinkError {
         release: String,
     },
     /// The package or the release is blocked, or not on the list of what is allowed.
-    #[error("{0} is blocked by the policy of this registry. Ask its operator for another one.")]
-    Blocked(String),
-    /// The release is younger than this registry accepts.
-    #[error("{}", withheld(what, *until))]
+    #[error("{}", blocked(what, by))]
+    Blocked {
+        /// `name@version`, or the name.
+        what: String,
+        /// Whose policy it is.
+        by: Whose,
+    },
+    /// The release is younger than is accepted.
+    #[error("{}", withheld(what, by, *until))]
     Withheld {
         /// `name@version`, or the name when nothing of it is old enough.
         what: String,
+        /// Whose policy it is.
+        by: Whose,
         /// When it becomes available, if its age is known.
         until: Option<Timestamp>,
     },
 }
 
-fn withheld(what: &str, until: Option<Timestamp>) -> String {
-    match until {
-        Some(until) => format!(
-            "{what} is younger than this registry accepts. It becomes available on {until}; install an older release \
-             until then."
-        ),
-        None => {
-            format!("{what} is of unknown age, which this registry does not accept. Install another release.")
+impl UplinkError {
+    /// Of what is refused.
+    pub(crate) fn refused(what: String, refused: Refused) -> Self {
+        match refused {
+            Refused::Blocked(by) => Self::Blocked { what, by },
+            Refused::Withheld { by, until } => Self::Withheld { what, by, until },
         }
+    }
+}
+
+fn withheld(what: &str, by: &Whose, until: Option<Timestamp>) -> String {
+    let said = match until {
+        Some(until) => format!(
+            "{what} is younger than {by} accepts. It becomes available on {until}; install an older release until then"
+        ),
+        None => format!("{what} is of unknown age, which {by} does not accept. Install another release"),
+    };
+    match by {
+        Whose::Registry => format!("{said}."),
+        Whose::Organisation(name) => {
+            format!("{said}, or ask an owner or admin of {name} to exempt it if it cannot wait.")
+        }
+    }
+}
+
+fn blocked(what: &str, by: &Whose) -> String {
+    match by {
+        Whose::Registry => {
+            format!("{what} is blocked by the policy of this registry. Ask its operator for another one.")
+        }
+        Whose::Organisation(name) => format!(
+            "{what} is blocked by the upstream policy of {by}. Install another one, or ask an owner or admin of {name} \
+             to allow it."
+        ),
     }
 }
 
@@ -95,7 +129,7 @@ impl From<UplinkError> for Problem {
             }
             UplinkError::Wrong { .. } => Self::upstream("registry.uplink_wrong", text),
             UplinkError::Tampered { .. } => Self::upstream("registry.uplink_tampered", text),
-            UplinkError::Blocked(_) => Self::forbidden("registry.uplink_blocked", text),
+            UplinkError::Blocked { .. } => Self::forbidden("registry.uplink_blocked", text),
             UplinkError::Withheld { .. } => Self::forbidden("registry.uplink_withheld", text),
         }
     }

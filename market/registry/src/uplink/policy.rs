@@ -1,10 +1,13 @@
 //! What may be taken from uplinks. Pure rules: no clock, no database.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::Timestamp;
 use nodejs_semver::{Range, Version};
 
+use super::organisation::{Binding, UpstreamPolicy};
 use super::settings::{Settings, SettingsError};
 use crate::NpmName;
 
@@ -69,13 +72,82 @@ impl Entry {
     }
 }
 
-/// The rules of this instance.
+/// The rules of this instance, or of one organisation.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     local_only: Vec<Entry>,
     allow: Vec<Entry>,
     block: Vec<Entry>,
     minimum_age: Duration,
+    /// For these the age does not count.
+    exempt: Vec<Entry>,
+}
+
+/// Whose rule it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The registry's as a whole.
+    Registry,
+    /// That of an organisation that the reader belongs to, by name.
+    Organisation(Arc<str>),
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry => f.write_str("this registry"),
+            Self::Organisation(name) => write!(f, "your organisation {name}"),
+        }
+    }
+}
+
+/// Why a release is not given to a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Blocked(Whose),
+    /// Too young; until then, if its age is known.
+    Withheld {
+        by: Whose,
+        until: Option<Timestamp>,
+    },
+}
+
+impl Refused {
+    /// Of two verdicts the one that lasts longer; the first where they last as long.
+    pub(crate) fn stricter(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let rank = |refused: &Option<Self>| match refused {
+            None => (0, None),
+            Some(Self::Withheld { until: Some(until), .. }) => (1, Some(*until)),
+            Some(Self::Withheld { until: None, .. }) => (2, None),
+            Some(Self::Blocked(_)) => (3, None),
+        };
+        if rank(&other) > rank(&one) { other } else { one }
+    }
+}
+
+/// All rules that hold for one reader at one moment.
+#[derive(Clone, Copy)]
+pub(crate) struct InForce<'p> {
+    pub(crate) registry: &'p Policy,
+    pub(crate) organisations: &'p Binding,
+    pub(crate) now: Timestamp,
+}
+
+impl InForce<'_> {
+    /// Why a release is refused; `published_at` is what the uplink says.
+    pub(crate) fn on_release(
+        &self,
+        name: &NpmName,
+        version: &Version,
+        published_at: Option<Timestamp>,
+    ) -> Option<Refused> {
+        let verdict = match self.registry.on_release(name, version, published_at, self.now) {
+            OnRelease::Open => None,
+            OnRelease::Blocked => Some(Refused::Blocked(Whose::Registry)),
+            OnRelease::Withheld(until) => Some(Refused::Withheld { by: Whose::Registry, until }),
+        };
+        self.organisations.on_release(name, version, published_at, self.now, verdict)
+    }
 }
 
 /// Whether a package may be asked for at all.
@@ -104,6 +176,19 @@ impl Policy {
             allow: Entry::list(&settings.allow)?,
             block: Entry::list(&settings.block)?,
             minimum_age: settings.minimum_release_age,
+            exempt: Vec::new(),
+        })
+    }
+
+    /// The rules of an organisation.
+    pub(crate) fn of_organisation(policy: &UpstreamPolicy) -> Result<Self, SettingsError> {
+        let exempt = policy.exempt.iter().map(|exemption| Entry::parse(&exemption.name));
+        Ok(Self {
+            local_only: Vec::new(),
+            allow: Entry::list(&policy.allow)?,
+            block: Entry::list(&policy.block)?,
+            minimum_age: Duration::from_secs(u64::from(policy.minimum_release_age_hours) * 3600),
+            exempt: exempt.collect::<Result<_, _>>()?,
         })
     }
 
@@ -131,7 +216,7 @@ impl Policy {
         if meant(&self.block) || (!self.allow.is_empty() && !meant(&self.allow)) {
             return OnRelease::Blocked;
         }
-        if self.minimum_age.is_zero() {
+        if self.minimum_age.is_zero() || meant(&self.exempt) {
             return OnRelease::Open;
         }
         match published_at.map(|published_at| published_at.after(self.minimum_age)) {

@@ -12,6 +12,8 @@ use super::document::{Foreign, LeftOut, one_version};
 use super::error::{FetchError, UplinkError};
 use super::fetch::Text;
 use super::known::{Known, panicked};
+use super::organisation::Binding;
+use super::policy::Whose;
 use crate::NpmName;
 use crate::documents::{Encodings, Form};
 
@@ -47,6 +49,8 @@ pub(crate) struct Key {
     name: NpmName,
     form: Form,
     base: Arc<str>,
+    /// What tells the policies of the reader's organisations; shared by all who are in the same ones.
+    binding: Option<Arc<str>>,
 }
 
 pub(crate) type Outcome = Result<Option<Arc<Prepared>>, UplinkError>;
@@ -74,9 +78,11 @@ impl Uplinks {
         name: &NpmName,
         form: Form,
         base: &str,
+        binding: &Binding,
         now: Timestamp,
     ) -> Outcome {
-        let key = Key { uplink: Arc::clone(&known.remote.name), name: name.clone(), form, base: base.into() };
+        let (uplink, name, base) = (Arc::clone(&known.remote.name), name.clone(), base.into());
+        let key = Key { uplink, name, form, base, binding: binding.key() };
         if let Some(prepared) = self.0.prepared.get(&key)
             && prepared.source == known.sha256
             && prepared.until.is_none_or(|until| now < until)
@@ -85,9 +91,9 @@ impl Uplinks {
         }
         let flight_key = (key.clone(), known.sha256);
         let flight = self.0.preparing.join(&flight_key, || {
-            let uplinks = self.clone();
+            let (uplinks, binding) = (self.clone(), binding.clone());
             async move {
-                let prepared = uplinks.prepare(&known, &key, now).await?;
+                let prepared = uplinks.prepare(&known, &key, binding, now).await?;
                 if let Some(prepared) = &prepared {
                     uplinks.0.prepared.insert(key, Arc::clone(prepared));
                 }
@@ -97,16 +103,16 @@ impl Uplinks {
         flight.await.unwrap_or_else(|| Err(panicked()))
     }
 
-    async fn prepare(&self, known: &Known, key: &Key, now: Timestamp) -> Outcome {
+    async fn prepare(&self, known: &Known, key: &Key, binding: Binding, now: Timestamp) -> Outcome {
         let text = self.stored_text(known, &key.name, now).await?;
         let (uplinks, key, source) = (self.clone(), key.clone(), known.sha256);
         let prepare = move || {
             let Ok(mut foreign) = Foreign::parse(&key.name, &text.text) else { return Err(panicked()) };
             let was_empty = foreign.is_empty();
-            let left_out = foreign.apply(&uplinks.0.policy, now);
+            let left_out = foreign.apply(uplinks.in_force(&binding, now));
             match (foreign.is_empty(), was_empty) {
                 (_, true) => Ok(None),
-                (true, false) => Err(refusal(&key.name, &left_out)),
+                (true, false) => Err(refusal(&key.name, left_out)),
                 (false, false) => Ok(Some(Arc::new(packed(&foreign, &left_out, &key, source)))),
             }
         };
@@ -155,19 +161,25 @@ impl Uplinks {
 }
 
 /// Why nothing is left.
-fn refusal(name: &NpmName, left_out: &LeftOut) -> UplinkError {
-    if left_out.withheld > 0 {
-        UplinkError::Withheld { what: format!("Every release of {name}"), until: left_out.until }
-    } else {
-        UplinkError::Blocked(name.to_string())
+fn refusal(name: &NpmName, left_out: LeftOut) -> UplinkError {
+    match left_out.withheld_by {
+        Some(by) => {
+            UplinkError::Withheld { what: format!("Every release of {name}"), by, until: left_out.until }
+        }
+        None => UplinkError::Blocked {
+            what: name.to_string(),
+            by: left_out.blocked_by.unwrap_or(Whose::Registry),
+        },
     }
 }
 
 fn packed(foreign: &Foreign<'_>, left_out: &LeftOut, key: &Key, source: blobs::Sha256) -> Prepared {
     let bytes = foreign.write(key.form, &key.base);
     let digest = blobs::Sha256::of(&bytes);
-    // A release that grows old enough changes the document, but not the uplink's idea of when it changed.
-    let modified_at = foreign.modified_at().filter(|_| left_out.withheld == 0 && left_out.until.is_none());
+    // A release that grows old enough changes the document, and so does another policy, but not the uplink's idea of
+    // when it changed.
+    let is_whole = left_out.withheld == 0 && key.binding.is_none();
+    let modified_at = foreign.modified_at().filter(|_| is_whole);
     Prepared {
         content_type: key.form.content_type(),
         encodings: Encodings::new(bytes, &digest.as_str()[..24]),

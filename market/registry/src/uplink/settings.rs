@@ -47,6 +47,8 @@ pub struct Limits {
     pub decoded_bytes: u64,
     /// The largest tarball, in bytes.
     pub tarball_bytes: u64,
+    /// How much room the tarballs that were fetched may take in the file storage, in bytes.
+    pub stored_bytes: u64,
     /// How much memory prepared documents may take, in bytes.
     pub cache_bytes: u64,
     /// How many documents are fetched at once from one uplink; and as many tarballs.
@@ -63,6 +65,7 @@ impl Default for Limits {
             document_bytes: 64 << 20,
             decoded_bytes: 256 << 20,
             tarball_bytes: 512 << 20,
+            stored_bytes: 20_000_000_000,
             cache_bytes: 24 << 20,
             parallel: 24,
             absent_ttl: Duration::from_secs(60),

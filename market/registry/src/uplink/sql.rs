@@ -23,11 +23,17 @@ sql! {
     pub(crate) LIST_FILES = "select uplink, address, sha256, size_bytes, published_at from uplink_file
         where name = $1 and version = $2";
     pub(crate) INSERT_FILE = "insert into uplink_file
-        (uplink, name, version, address, sha256, size_bytes, published_at, stored_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        (uplink, name, version, address, sha256, size_bytes, published_at, stored_at, used_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     pub(crate) DELETE_FILE = "delete from uplink_file where uplink = $1 and name = $2 and version = $3 returning sha256";
     pub(crate) COUNT_DOWNLOADS = "insert into uplink_download (name, version, day, count) values ($1, $2, $3, $4)
         on conflict (name, version, day) do update set count = uplink_download.count + excluded.count";
+    pub(crate) USE_FILE = "update uplink_file set used_at = $3 where name = $1 and version = $2 and used_at < $3";
+    pub(crate) SUM_FILES = "select cast(coalesce(sum(size_bytes), 0) as bigint) from uplink_file";
+    pub(crate) LIST_UNUSED = "select uplink, name, version, size_bytes, used_at from uplink_file
+        order by used_at, uplink, name, version limit $1";
+    pub(crate) EVICT_FILE = "delete from uplink_file
+        where uplink = $1 and name = $2 and version = $3 and used_at = $4 returning sha256";
     pub(crate) SUM_DOWNLOADS = "select cast(coalesce(sum(count), 0) as bigint) from uplink_download
         where name = $1 and day >= $2";
 }

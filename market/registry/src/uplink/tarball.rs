@@ -19,7 +19,8 @@ use super::error::{FetchError, UplinkError};
 use super::flight::Flight;
 use super::integrity::Promise;
 use super::known::{Freshness, Known, known, panicked};
-use super::policy::OnRelease;
+use super::organisation::Binding;
+use super::policy::InForce;
 use super::remote::{Remote, tarball_headers};
 use super::sql::{self, Kept, Said};
 use crate::NpmName;
@@ -88,15 +89,16 @@ impl Uplinks {
         &self,
         name: &NpmName,
         file: &str,
+        binding: &Binding,
         now: Timestamp,
     ) -> Result<Option<Tarball>, UplinkError> {
         let Some(key) = version_of(name, file) else { return Ok(None) };
-        if !self.may_ask(name).await? {
+        if !self.may_ask(name, binding).await? {
             return Ok(None);
         }
-        match self.kept(name, key, now).await? {
+        match self.kept(name, key, binding, now).await? {
             Some(kept) => Ok(Some(Tarball::Stored(kept))),
-            None => self.fetch(name, key, now).await,
+            None => self.fetch(name, key, binding, now).await,
         }
     }
 
@@ -112,6 +114,7 @@ impl Uplinks {
         &self,
         name: &NpmName,
         key: &str,
+        binding: &Binding,
         now: Timestamp,
     ) -> Result<Option<StoredTarball>, UplinkError> {
         let (package, release) = (name.clone(), key.to_owned());
@@ -129,7 +132,7 @@ impl Uplinks {
                 continue;
             }
             let Some(kept) = kept.iter().find(|kept| is_here(&kept.uplink, &kept.address)) else { break };
-            self.permit(name, key, kept.published_at, now)?;
+            Self::permit(name, key, kept.published_at, self.in_force(binding, now))?;
             let is_there = self.0.blobs.exists(kept.sha256).await?;
             return Ok(is_there.then_some(StoredTarball { sha256: kept.sha256, size_bytes: kept.size_bytes }));
         }
@@ -137,24 +140,28 @@ impl Uplinks {
     }
 
     fn permit(
-        &self,
         name: &NpmName,
         key: &str,
         published_at: Option<Timestamp>,
-        now: Timestamp,
+        rules: InForce<'_>,
     ) -> Result<(), UplinkError> {
         let Some(version) = version(key) else { return Ok(()) };
-        let what = format!("{name}@{key}");
-        match self.0.policy.on_release(name, &version, published_at, now) {
-            OnRelease::Open => Ok(()),
-            OnRelease::Blocked => Err(UplinkError::Blocked(what)),
-            OnRelease::Withheld(until) => Err(UplinkError::Withheld { what, until }),
+        match rules.on_release(name, &version, published_at) {
+            None => Ok(()),
+            Some(refused) => Err(UplinkError::refused(format!("{name}@{key}"), refused)),
         }
     }
 
-    async fn fetch(&self, name: &NpmName, key: &str, now: Timestamp) -> Result<Option<Tarball>, UplinkError> {
+    /// Everybody who waits for a fetch was let through by the policies that bind them before.
+    async fn fetch(
+        &self,
+        name: &NpmName,
+        key: &str,
+        binding: &Binding,
+        now: Timestamp,
+    ) -> Result<Option<Tarball>, UplinkError> {
         let Some(wanted) = self.wanted(name, key, now).await? else { return Ok(None) };
-        self.permit(name, key, wanted.published_at, now)?;
+        Self::permit(name, key, wanted.published_at, self.in_force(binding, now))?;
         let flight_key = (Arc::clone(&wanted.remote.name), name.clone(), key.to_owned());
         let (started, is_started) = oneshot::channel();
         let flight = self.0.fetching.join(&flight_key, || {
@@ -212,7 +219,7 @@ impl Uplinks {
 
     async fn download(&self, wanted: Wanted, live: Live, now: Timestamp) -> Outcome {
         // Somebody else may have stored it between the caller's look and this flight.
-        if let Some(kept) = self.kept(&wanted.name, &wanted.version, now).await? {
+        if let Some(kept) = self.kept(&wanted.name, &wanted.version, &Binding::default(), now).await? {
             return Ok(Some(kept));
         }
         let began = Instant::now();
@@ -291,7 +298,7 @@ impl Uplinks {
                 blobs::refs::release(tx, sha256, now).await?;
             }
             let (sha256, size_bytes) = (written.sha256, written.size_bytes);
-            let row = args![uplink, name, version, address, sha256, size_bytes, published_at, now];
+            let row = args![uplink, name, version, address, sha256, size_bytes, published_at, now, now];
             tx.execute(&sql::INSERT_FILE, row).await?;
             Ok::<_, blobs::refs::RefError>(())
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use registry::Form;
+use registry::uplink::Binding;
 use serde_json::json;
 
 use crate::counterparty::{Counterparty, Reply, decent, document};
@@ -53,15 +54,25 @@ async fn both_forms_have_their_headers_and_gzip() {
         for (form, kind) in
             [(Form::Abbreviated, "application/vnd.npm.install-v1+json"), (Form::Full, "application/json")]
         {
-            let prepared = uplinks.packument(&name("n"), form, BASE, market.now()).await.unwrap().unwrap();
+            let prepared = uplinks
+                .packument(&name("n"), form, BASE, &Binding::default(), market.now())
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(prepared.content_type, kind);
             assert_eq!(prepared.last_modified.as_ref().unwrap(), "Thu, 01 Jan 2026 00:00:00 GMT");
             let gzip = prepared.encodings.gzip.as_ref().unwrap();
             assert!(gzip.bytes.len() < prepared.encodings.plain.bytes.len() / 4);
             etags.extend([prepared.encodings.plain.etag.clone(), gzip.etag.clone()]);
-            let again = uplinks.packument(&name("n"), form, BASE, market.now()).await.unwrap().unwrap();
+            let again = uplinks
+                .packument(&name("n"), form, BASE, &Binding::default(), market.now())
+                .await
+                .unwrap()
+                .unwrap();
             assert!(std::sync::Arc::ptr_eq(&prepared, &again), "prepared once");
-            let elsewhere = uplinks.packument(&name("n"), form, "https://e.example.com/", market.now()).await;
+            let elsewhere = uplinks
+                .packument(&name("n"), form, "https://e.example.com/", &Binding::default(), market.now())
+                .await;
             let elsewhere = elsewhere.unwrap().unwrap();
             assert!(
                 String::from_utf8_lossy(&elsewhere.encodings.plain.bytes)

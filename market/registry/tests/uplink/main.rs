@@ -3,8 +3,10 @@
 
 mod counterparty;
 mod documents;
+mod evict;
 mod faults;
 mod market;
+mod organisation;
 mod policy;
 mod tarballs;
 mod verdaccio;

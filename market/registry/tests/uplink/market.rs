@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use blobs::{BlobConfig, Blobs};
 use futures_util::TryStreamExt;
+use http::HeaderMap;
 use identity::{Caller, Identity, NewAccount};
 use kernel::{Clock, Problem, Secret, Timestamp};
-use registry::uplink::{Limits, Settings, Tarball, UplinkError, Uplinks, Upstream};
-use registry::{Form, NpmName};
+use registry::uplink::{Binding, Limits, Settings, Tarball, UplinkError, Uplinks, Upstream};
+use registry::{Form, NpmName, Registry};
 use serde_json::Value;
 use store::{Store, StoreError, Tx, args, sql, testing};
 
@@ -30,6 +31,8 @@ pub(crate) struct Market {
     pub blobs: Blobs,
     pub identity: Identity,
     pub clock: Clock,
+    /// The policies that bind who reads; none unless a test says so.
+    pub binding: Binding,
     folder: tempfile::TempDir,
 }
 
@@ -43,7 +46,7 @@ pub(crate) async fn both(test: impl AsyncFn(Market)) {
             identity::Settings::new("http://localhost", Secret::new("of the tests, long enough for a key"));
         settings.password_cost = identity::Cost { memory_kib: 64, passes: 1 };
         let identity = Identity::new(store.clone(), clock.clone(), settings);
-        test(Market { store, blobs, identity, clock, folder }).await;
+        test(Market { store, blobs, identity, clock, binding: Binding::default(), folder }).await;
     })
     .await;
 }
@@ -71,6 +74,12 @@ pub(crate) fn limits() -> Limits {
 
 pub(crate) fn name(text: &str) -> NpmName {
     NpmName::parse(text).unwrap()
+}
+
+/// Somebody with an account.
+pub(crate) struct Person {
+    pub username: String,
+    pub authorization: http::HeaderValue,
 }
 
 impl Market {
@@ -101,6 +110,33 @@ impl Market {
         let (id, name) = (format!("pkg-{}", name.len()), name.to_owned());
         let insert = async move |tx: &mut Tx| tx.execute(&INSERT_LOCAL, args![id, name]).await;
         self.store.write(insert).await.unwrap();
+    }
+
+    /// A room over this market, with uplinks.
+    pub(crate) fn registry(&self, settings: &Settings) -> Registry {
+        let (store, blobs, identity) = (self.store.clone(), self.blobs.clone(), self.identity.clone());
+        Registry::new(store, blobs, identity, registry::Settings::default()).with_uplinks(settings).unwrap()
+    }
+
+    /// Makes an account; who it is, and its token.
+    pub(crate) async fn person(&self, username: &str) -> Person {
+        let account = NewAccount {
+            username: username.to_owned(),
+            email: format!("{username}@example.com"),
+            password: Secret::new("a long password of somebody"),
+            display_name: String::new(),
+        };
+        let made = self.identity.register(&Caller::stranger(self.now()), account).await.unwrap();
+        let token = made.token.secret.expose().to_owned();
+        Person { username: username.to_owned(), authorization: format!("Bearer {token}").parse().unwrap() }
+    }
+
+    /// As who a person asks just now.
+    pub(crate) async fn by(&self, person: &Person) -> Caller {
+        let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, person.authorization.clone())]);
+        let ctx = web::Ctx::local(self.now());
+        let actor = self.identity.resolve(&headers, &ctx).await.unwrap();
+        Caller { ctx, actor }
     }
 
     /// The same market after its blob folder was lost.
@@ -135,7 +171,8 @@ impl Market {
         uplinks: &Uplinks,
         package: &str,
     ) -> Result<Option<Value>, UplinkError> {
-        let found = uplinks.packument(&name(package), Form::Abbreviated, BASE, self.now()).await?;
+        let found =
+            uplinks.packument(&name(package), Form::Abbreviated, BASE, &self.binding, self.now()).await?;
         Ok(found.map(|document| serde_json::from_slice(&document.encodings.plain.bytes).unwrap()))
     }
 
@@ -146,7 +183,9 @@ impl Market {
         package: &str,
         file: &str,
     ) -> Result<Option<Result<Vec<u8>, std::io::Error>>, UplinkError> {
-        let Some(tarball) = uplinks.tarball(&name(package), file, self.now()).await? else { return Ok(None) };
+        let Some(tarball) = uplinks.tarball(&name(package), file, &self.binding, self.now()).await? else {
+            return Ok(None);
+        };
         uplinks.count_download(&name(package), file, self.now());
         Ok(Some(self.bytes(tarball).await))
     }

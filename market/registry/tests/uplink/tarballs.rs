@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use registry::uplink::Tarball;
+use registry::uplink::{Binding, Tarball};
 
 use crate::counterparty::{Counterparty, Reply, decent, document, tarball};
 use crate::market::{both, name, problem, settings};
@@ -52,7 +52,11 @@ async fn a_large_one_is_sent_on_while_it_comes_and_once_for_all() {
         })
         .await;
         let uplinks = market.uplinks(&settings(&upstream));
-        let first = uplinks.tarball(&name("n"), "n-1.0.0.tgz", market.now()).await.unwrap().unwrap();
+        let first = uplinks
+            .tarball(&name("n"), "n-1.0.0.tgz", &Binding::default(), market.now())
+            .await
+            .unwrap()
+            .unwrap();
         let Tarball::Arriving { size_bytes, .. } = &first else { panic!("it was stored before it was sent") };
         assert_eq!(*size_bytes, Some(LARGE as u64));
         assert_eq!(market.kept().await.1, 0);
@@ -73,7 +77,11 @@ async fn a_slow_client_holds_nobody_up_and_gets_the_rest_from_the_store() {
         let upstream =
             Counterparty::start(decent(known, vec![("n-1.0.0.tgz".to_owned(), bytes.clone())])).await;
         let uplinks = market.uplinks(&settings(&upstream));
-        let slow = uplinks.tarball(&name("n"), "n-1.0.0.tgz", market.now()).await.unwrap().unwrap();
+        let slow = uplinks
+            .tarball(&name("n"), "n-1.0.0.tgz", &Binding::default(), market.now())
+            .await
+            .unwrap()
+            .unwrap();
         // Nobody reads the slow one's body until another has all of it.
         assert!(market.tarball(&uplinks, "n", "n-1.0.0.tgz").await.unwrap().unwrap().unwrap() == bytes);
         assert!(market.bytes(slow).await.unwrap() == bytes);
@@ -137,7 +145,11 @@ async fn of_one_that_is_not_what_was_promised_nobody_gets_all() {
         })
         .await;
         let uplinks = market.uplinks(&settings(&upstream));
-        let arriving = uplinks.tarball(&name("n"), "n-1.0.0.tgz", market.now()).await.unwrap().unwrap();
+        let arriving = uplinks
+            .tarball(&name("n"), "n-1.0.0.tgz", &Binding::default(), market.now())
+            .await
+            .unwrap()
+            .unwrap();
         let Tarball::Arriving { mut body, .. } = arriving else { panic!("it was kept") };
         let mut received = 0;
         let end = loop {

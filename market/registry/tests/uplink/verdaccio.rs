@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use kernel::Clock;
-use registry::uplink::{Settings, Uplinks};
+use registry::uplink::{Binding, Settings, Uplinks};
 use registry::{Form, Registry};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
@@ -122,7 +122,11 @@ async fn run(home: &Path, npmrc: &str, folder: &Path, client: &str, args: &[&str
 }
 
 async fn full(uplinks: &Uplinks, package: &str, clock: &Clock) -> Value {
-    let found = uplinks.packument(&name(package), Form::Full, BASE, clock.now()).await.unwrap().unwrap();
+    let found = uplinks
+        .packument(&name(package), Form::Full, BASE, &Binding::default(), clock.now())
+        .await
+        .unwrap()
+        .unwrap();
     serde_json::from_slice(&found.encodings.plain.bytes).unwrap()
 }
 

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use self::members::{Members, first, is_shallow, text_of};
 pub(crate) use self::release::{Release, version};
 use self::write::Json;
-use super::policy::{OnRelease, Policy};
+use super::policy::{InForce, Refused, Whose};
 use crate::NpmName;
 use crate::documents::Form;
 
@@ -51,13 +51,39 @@ pub(crate) struct Foreign<'a> {
     front: Vec<(&'static str, &'a RawValue)>,
 }
 
-/// What the policy left out of a document.
+/// What the policies left out of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     pub(crate) blocked: usize,
     pub(crate) withheld: usize,
+    /// Whose policy blocked one of them.
+    pub(crate) blocked_by: Option<Whose>,
+    /// Whose policy withheld the one that becomes old enough first.
+    pub(crate) withheld_by: Option<Whose>,
     /// When the first of those that were withheld becomes old enough.
     pub(crate) until: Option<Timestamp>,
+}
+
+impl LeftOut {
+    fn add(&mut self, refused: Refused) {
+        match refused {
+            Refused::Blocked(by) => {
+                self.blocked += 1;
+                self.blocked_by.get_or_insert(by);
+            }
+            Refused::Withheld { by, until } => {
+                self.withheld += 1;
+                let is_first = match (self.until, until) {
+                    (Some(first), Some(until)) => until < first,
+                    (first, until) => first.is_none() && (until.is_some() || self.withheld_by.is_none()),
+                };
+                if is_first {
+                    self.until = until;
+                    self.withheld_by = Some(by);
+                }
+            }
+        }
+    }
 }
 
 impl<'a> Foreign<'a> {
@@ -119,20 +145,26 @@ impl<'a> Foreign<'a> {
         self.modified_at
     }
 
-    /// Leaves out what the policy does not let through, and moves the tags to what remains.
-    pub(crate) fn apply(&mut self, policy: &Policy, now: Timestamp) -> LeftOut {
+    /// The version that a tag names.
+    pub(crate) fn tag(&self, tag: &str) -> Option<&str> {
+        self.tags.get(tag).map(String::as_str)
+    }
+
+    /// All releases.
+    pub(crate) fn releases(&self) -> &[Release<'a>] {
+        &self.releases
+    }
+
+    /// Leaves out what the policies do not let through, and moves the tags to what remains.
+    pub(crate) fn apply(&mut self, rules: InForce<'_>) -> LeftOut {
         let mut left_out = LeftOut::default();
         let mut removed = HashMap::new();
         let name = &self.name;
         self.releases.retain(|release| {
-            match policy.on_release(name, &release.version, release.published_at, now) {
-                OnRelease::Open => return true,
-                OnRelease::Blocked => left_out.blocked += 1,
-                OnRelease::Withheld(until) => {
-                    left_out.withheld += 1;
-                    left_out.until = [left_out.until, until].into_iter().flatten().min();
-                }
-            }
+            let Some(refused) = rules.on_release(name, &release.version, release.published_at) else {
+                return true;
+            };
+            left_out.add(refused);
             removed.insert(release.key.clone().into_owned(), release.version.clone());
             false
         });

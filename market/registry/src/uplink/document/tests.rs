@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::uplink::organisation::Binding;
+use crate::uplink::policy::Policy;
 use crate::uplink::settings::Settings;
 
 const BASE: &str = "http://localhost:4873/npm/";
@@ -48,7 +50,7 @@ fn document(versions: &[&str], tags: Value) -> Value {
 fn written(document: &Value, form: Form, policy: &Policy, now: Timestamp) -> (Value, LeftOut) {
     let text = document.to_string();
     let mut foreign = Foreign::parse(&name(), &text).unwrap();
-    let left_out = foreign.apply(policy, now);
+    let left_out = foreign.apply(InForce { registry: policy, organisations: &Binding::default(), now });
     (serde_json::from_slice(&foreign.write(form, BASE)).unwrap(), left_out)
 }
 
@@ -303,7 +305,8 @@ proptest! {
     fn any_document_becomes_a_sound_one(source in any_document(), days in 0_u64..10) {
         let text = source.to_string();
         let mut foreign = Foreign::parse(&name(), &text).unwrap();
-        foreign.apply(&policy(&["@s/n@9"], days), at("2026-01-08T00:00:00Z"));
+        let (registry, now) = (policy(&["@s/n@9"], days), at("2026-01-08T00:00:00Z"));
+        foreign.apply(InForce { registry: &registry, organisations: &Binding::default(), now });
         let short: Value = serde_json::from_slice(&foreign.write(Form::Abbreviated, BASE)).unwrap();
         let long: Value = serde_json::from_slice(&foreign.write(Form::Full, BASE)).unwrap();
         is_sound(&short);
