@@ -181,6 +181,9 @@ fn uplink_settings(config: &Config) -> registry::uplink::Settings {
         allow: settings.allow.clone(),
         block: settings.block.clone(),
         minimum_release_age: settings.minimum_release_age,
-        limits: registry::uplink::Limits::default(),
+        limits: registry::uplink::Limits {
+            stored_bytes: settings.uplink_cache,
+            ..registry::uplink::Limits::default()
+        },
     }
 }

@@ -127,6 +127,7 @@ pub static KEYS: &[Key] = &[
     key("registry.allow", Kind::List, Some(""), "If set, only these are taken from uplinks: name, @scope, prefix-*, name@range."),
     key("registry.block", Kind::List, Some(""), "These are never taken from uplinks: name, @scope, prefix-*, name@range."),
     key("registry.minimum_release_age", Kind::Duration, Some("0s"), "How old a release of an uplink must be to be offered."),
+    key("registry.uplink_cache", Kind::Size, Some("20GB"), "How much room package files of uplinks may take; those that nobody asked for the longest time go first."),
     key("registry.uplinks", Kind::Tables, None, "Upstream registries that are proxied and cached: one table for each."),
     key("limits.rates", Kind::Choice(&["on", "off"]), Some("on"), "Whether the requests of one client address are limited at all."),
     key("limits.api_per_minute", Kind::Count(1, ANY), Some("1200"), "Requests to the API."),

@@ -216,6 +216,9 @@ pub struct Registry {
     /// How old a release of an uplink must be to be offered.
     #[serde(deserialize_with = "units::duration")]
     pub minimum_release_age: Duration,
+    /// How much room package files of uplinks may take, in bytes.
+    #[serde(deserialize_with = "units::size")]
+    pub uplink_cache: u64,
     /// Upstream registries, in the order they are asked.
     #[serde(default)]
     pub uplinks: Vec<Uplink>,

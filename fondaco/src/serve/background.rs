@@ -17,6 +17,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const KEEP_ANSWERS: Duration = Duration::from_secs(48 * 3600);
 /// How often what is out of date is deleted.
 const CLEAN_EVERY: Duration = Duration::from_secs(3600);
+/// How often the cache of upstream package files is brought within its limit.
+const EVICT_EVERY: Duration = Duration::from_secs(600);
 /// How often files are looked for that no row knows of.
 const ADOPT_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long background work may take to end.
@@ -86,6 +88,7 @@ fn spawn(
 /// The recurring work of the program, once per period over all processes.
 fn worker(rooms: &Rooms) -> jobs::Runner {
     let (clean, collect, adopt) = (rooms.clone(), rooms.clone(), rooms.clone());
+    let evict = rooms.clone();
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
     rooms
         .identity
@@ -96,6 +99,13 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
                 let before = rooms.clock.now().before(KEEP_ANSWERS);
                 let forget = async move |tx: &mut store::Tx| web::idempotency::forget(tx, before).await;
                 rooms.store.write(forget).await?;
+                Ok(())
+            }
+        })
+        .every("registry.evict-uplinks", EVICT_EVERY, move |_| {
+            let rooms = evict.clone();
+            async move {
+                rooms.registry.evict_upstream(rooms.clock.now()).await?;
                 Ok(())
             }
         })
