@@ -65,7 +65,7 @@ impl Default for Limits {
             document_bytes: 64 << 20,
             decoded_bytes: 256 << 20,
             tarball_bytes: 512 << 20,
-            stored_bytes: 20_000_000_000,
+            stored_bytes: 20 << 30,
             cache_bytes: 24 << 20,
             parallel: 24,
             absent_ttl: Duration::from_secs(60),
