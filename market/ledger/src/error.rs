@@ -78,3 +78,34 @@ impl From<LedgerError> for Problem {
         }
     }
 }
+
+kernel::problems! {
+    "ledger.already_posted":
+        "The business event is in the books already.",
+        "It was posted once and is not posted again.",
+        "Read what came of it the first time.";
+    "ledger.nothing_reserved":
+        "Nothing is reserved under this name.",
+        "Nothing moved.",
+        "Read the payment, refund or payout again; it may have another state.";
+    "ledger.already_ended":
+        "What was reserved has been settled or given up before.",
+        "It ended once and does not end again.",
+        "Read the payment, refund or payout again.";
+    "ledger.insufficient":
+        "The balance is smaller than what was to be taken.",
+        "Nothing was taken.",
+        "Top the balance up, or pay in another way.";
+    "ledger.malformed":
+        "The program tried to book what cannot stand in the books.",
+        "Nothing was changed.",
+        "Tell the operator, with the request id.";
+    "ledger.no_account":
+        "The text names no account of the ledger.",
+        "Only reading was tried.",
+        "Write tax, clearing:stripe or wallet:user-…, and the currency beside it.";
+    "ledger.amount":
+        "Amounts do not add up: other currencies, or too large.",
+        "Nothing was changed.",
+        "Use one currency, and amounts within the bounds.";
+}

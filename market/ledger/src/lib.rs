@@ -5,17 +5,22 @@
 //! * [`post`] writes transfers at once; [`reserve`] writes pending ones that [`settle`] or [`void`] ends.
 //! * [`balance`] and [`maturing`] say what an account has; [`history`] and [`transfers`] what happened.
 //! * [`trial_balance`] adds everything up, [`audit`] looks for what must never be, [`condense`] keeps sums short.
+//! * [`Ledger`] is what operators do with the books; [`api`] and [`page`] are its faces; [`csv`] writes tables.
 //!
 //! Everything happens in the caller's transaction, at the caller's `now`.
 
 mod account;
+pub mod api;
 mod audit;
 mod balance;
+mod books;
 mod condense;
+pub mod csv;
 mod end;
 mod error;
 mod history;
 mod keys;
+pub mod page;
 mod post;
 mod sql;
 mod transfer;
@@ -26,6 +31,7 @@ use store::Migrations;
 pub use account::{Account, GATEWAYS, NoAccount, Side};
 pub use audit::{Finding, audit};
 pub use balance::{balance, maturing};
+pub use books::Ledger;
 pub use condense::condense;
 pub use end::{settle, void};
 pub use error::LedgerError;
