@@ -9,3 +9,4 @@ mod disk;
 pub mod rooms;
 mod schema;
 pub mod serve;
+pub mod work;

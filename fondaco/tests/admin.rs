@@ -88,3 +88,35 @@ fn the_trail_names_what_was_done() {
     assert_eq!(machine.admin("audit --since 1h", "").fine().out.lines().count(), 3);
     machine.admin("audit --since yesterday", "").fails(2, "is no time");
 }
+
+#[test]
+fn jobs_are_listed_stopped_and_tried_again() {
+    let machine = Machine::new();
+    machine.user("ada", "admin");
+    let server = machine.serve(&[]);
+    let jobs = || machine.admin("jobs list --limit 100 --json", "").fine().json();
+    let mut found = jobs();
+    for _ in 0..100 {
+        if found["total"].as_u64().unwrap() > 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        found = jobs();
+    }
+    assert!(found["jobs"][0]["kind"].as_str().unwrap().contains('.'), "{found}");
+    drop(server);
+    let found = jobs();
+    let listed = found["jobs"].as_array().unwrap();
+    if let Some(waiting) = listed.iter().find(|job| job["state"] == "waiting") {
+        let id = waiting["id"].as_str().unwrap();
+        let stopped = machine.admin(&format!("jobs cancel {id} --json"), "").fine().json();
+        assert_eq!(stopped["state"], "cancelled");
+        machine.admin(&format!("jobs cancel {id}"), "").fails(6, "cancelled");
+        let again = machine.admin(&format!("jobs retry {id} --json"), "").fine().json();
+        assert_eq!(again["state"], "waiting");
+        let trail = machine.admin("audit --action job", "").fine().out;
+        assert!(trail.contains("job.cancelled") && trail.contains("job.retried"), "{trail}");
+    }
+    machine.admin("jobs cancel job-nonsense", "").fails(5, "no such job");
+    machine.admin("jobs list --state asleep", "").fails(2, "waiting, running, done, dead or cancelled");
+}

@@ -156,6 +156,44 @@ async fn an_operator_stops_a_job_and_has_it_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_does_the_same_over_the_api() {
+    let program = program().await;
+    let ada = program.ada().await;
+    let by = identity::Caller::system(program.rooms.clock.now());
+    let roles = identity::Roles::of(&[identity::Role::Admin]);
+    program.rooms.identity.set_roles(&by, ada.user.clone(), roles).await.unwrap();
+    let now = program.rooms.clock.now();
+    let enqueue = async move |tx: &mut Tx| {
+        let job = jobs::NewJob::new("test.work", &"payload").map_err(|_| StoreError::Closed)?;
+        jobs::enqueue(tx, &job, now).await
+    };
+    let id = program.rooms.store.write(enqueue).await.unwrap();
+    let send = async |method: Method, path: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", ada.token.secret.expose()));
+        let response =
+            program.surfaces.everything().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
+    };
+    let list = "/api/operator/jobs?kind=test.work&state=";
+    assert_eq!(send(Method::GET, &format!("{list}waiting")).await.1["items"][0]["id"], id.as_str());
+    let (status, job) = send(Method::POST, &format!("/api/operator/jobs/{id}/cancel")).await;
+    assert_eq!((status, &job["state"]), (200, &"cancelled".into()), "{job}");
+    assert_eq!(send(Method::GET, &format!("{list}waiting")).await.1["total"], 0);
+    let (status, told) = send(Method::POST, &format!("/api/operator/jobs/{id}/cancel")).await;
+    assert_eq!((status, &told["code"]), (409, &"jobs.wrong_state".into()));
+    let (status, job) = send(Method::POST, &format!("/api/operator/jobs/{id}/retry")).await;
+    assert_eq!((status, &job["state"]), (200, &"waiting".into()), "{job}");
+    assert!(!job.to_string().contains("payload"), "what a job is about is nobody's business");
+    assert_eq!(send(Method::GET, &format!("{list}asleep")).await.0, 422);
+    assert_eq!(send(Method::POST, "/api/operator/jobs/something/retry").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operators_doors_are_closed_to_everybody_else() {
     let program = program().await;
     let ada = program.ada().await;
@@ -197,4 +235,30 @@ async fn the_description_has_every_path_of_the_api() {
         .filter(|route| !described.contains(route))
         .collect();
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_problem_is_explained_on_a_page() {
+    let program = program().await;
+    let read = async |path: String| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = program.surfaces.everything().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    };
+    let (_, index) = read("/docs/problems".to_owned()).await;
+    assert!(kernel::PROBLEMS.len() > 70, "the rooms' problems are linked in: {}", kernel::PROBLEMS.len());
+    for kind in kernel::PROBLEMS.iter() {
+        let path = format!("/docs/problems/{}", kind.code);
+        assert!(index.contains(&path), "{path}");
+        let (status, page) = read(path).await;
+        assert_eq!(status, StatusCode::OK, "{}", kind.code);
+        for text in [kind.means, kind.safe, kind.next] {
+            assert!(text.ends_with('.') && !text.contains('!'), "{}: {text}", kind.code);
+            let shown = text.replace('&', "&#38;").replace('\'', "&#39;").replace('"', "&#34;");
+            assert!(page.contains(&shown), "{}: {text}", kind.code);
+        }
+    }
+    assert_eq!(read("/docs/problems/no.such_code".to_owned()).await.0, StatusCode::NOT_FOUND);
 }

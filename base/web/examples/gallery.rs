@@ -202,7 +202,7 @@ async fn components(headers: HeaderMap) -> Response {
 
 fn seats() -> Vec<SeatRow> {
     let seat = |row: &str, tier: u8, n: usize| {
-        let is_free = (n * 7 + row.len() + usize::from(tier)) % 5 != 0;
+        let is_free = !(n * 7 + row.len() + usize::from(tier)).is_multiple_of(5);
         let price = if tier == 1 { "$64.00" } else { "$42.00" };
         let words = format!("Row {row}, seat {n}, {}", if is_free { price } else { "taken" });
         Seat { value: format!("{row}{n}"), label: n.to_string(), words, tier, is_free, aisle_before: n == 7 }

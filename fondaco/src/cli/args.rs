@@ -333,6 +333,9 @@ pub(crate) enum Admin {
     Token(AdminToken),
     /// Who did what.
     Audit(AdminAudit),
+    /// Background work.
+    #[command(subcommand)]
+    Jobs(AdminJobs),
 }
 
 /// Users.
@@ -441,6 +444,48 @@ pub(crate) enum AdminToken {
         /// The token's id.
         id: String,
     },
+}
+
+/// Background work.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminJobs {
+    /// List jobs, the newest first.
+    #[command(visible_alias = "ls", after_help = "Examples:\n  fondaco admin jobs list --state dead --json")]
+    List(AdminJobList),
+    /// Try a dead or cancelled job again, now.
+    Retry(AdminJob),
+    /// Stop a job that waits or runs.
+    Cancel(AdminJob),
+}
+
+/// Which jobs.
+#[derive(Debug, Args)]
+pub(crate) struct AdminJobList {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only in this state: waiting, running, done, dead, cancelled.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only of this kind.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// How many to show.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// How many to pass over.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) offset: u32,
+}
+
+/// One job.
+#[derive(Debug, Args)]
+pub(crate) struct AdminJob {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The job's id.
+    pub(crate) id: String,
 }
 
 /// Which part of the trail.

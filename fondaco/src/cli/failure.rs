@@ -176,6 +176,13 @@ pub(crate) fn sentence(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
+kernel::problems! {
+    "data.failed":
+        "The data folder cannot be used: it is missing, locked by another process, or not readable.",
+        "Nothing was changed.",
+        "Look at the path and its owner; fondaco doctor says more.";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

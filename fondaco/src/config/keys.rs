@@ -106,7 +106,7 @@ pub static KEYS: &[Key] = &[
     key("auth.jwt_secret", Kind::Secret, None, "What signs short-lived tokens, at least 32 characters. Made and kept in the data folder where unset; set it where several processes share the work.").alias(&["JWT_SECRET"]),
     key("auth.encryption_keys", Kind::Secret, None, "What seals secrets that are kept in the database, such as those of webhooks: long random texts with a comma between; the first seals, all open. Made and kept in the data folder where unset; set it where several processes share the work."),
     key("auth.token_expiry", Kind::Duration, Some("7d"), "How long a signed token of a sign-in is valid.").alias(&["TOKEN_EXPIRY"]),
-    key("auth.registration", Kind::Choice(&["open", "invite", "closed"]), Some("open"), "Who may make an account: everybody, who was invited, or nobody but the operator."),
+    key("auth.registration", Kind::Choice(&["open", "closed"]), Some("open"), "Who may make an account: everybody, or nobody but the operator."),
     key("mail.smtp_host", Kind::Text, None, "The mail server. Mail is written to the folder mail in the data folder where unset.").alias(&["SMTP_HOST"]),
     key("mail.smtp_port", Kind::Count(1, 65_535), Some("587"), "Its port.").alias(&["SMTP_PORT"]),
     key("mail.smtp_user", Kind::Text, None, "The user to sign in to it as.").alias(&["SMTP_USER"]),

@@ -153,8 +153,6 @@ pub struct Auth {
 pub enum Registration {
     /// Everybody.
     Open,
-    /// Who was invited.
-    Invite,
     /// Nobody but the operator.
     Closed,
 }

@@ -5,6 +5,7 @@ mod health;
 mod jobs;
 mod listen;
 mod ports;
+mod problems;
 mod reference;
 mod site;
 mod surfaces;

@@ -17,6 +17,7 @@ use web::{Asked, Ctx, Failure, Limits, ProblemPage, Quota, Route, Routes, Stack,
 use super::health::{self, Health};
 use super::jobs;
 use super::ports::Door;
+use super::problems;
 use super::reference;
 use super::site::site;
 use crate::config::Config;
@@ -113,14 +114,16 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
     identity::routes()
         .with_state(rooms.identity.clone())
         .merge(registry::api::routes(rooms.registry.clone()))
+        .merge(jobs::api(rooms.store.clone(), rooms.identity.clone()))
         .merge(reference::routes(rooms.identity.clone(), &addresses.web))
+        .merge(problems::routes(rooms.identity.clone()))
 }
 
 /// The pages of all rooms.
 fn pages(rooms: &Rooms) -> Routes {
     identity::pages(rooms.identity.clone())
         .merge(registry::page::routes(rooms.registry.clone()))
-        .merge(jobs::routes(rooms.store.clone(), rooms.clock.clone(), rooms.identity.clone()))
+        .merge(jobs::pages(rooms.store.clone(), rooms.identity.clone()))
 }
 
 fn stack(config: &Config, rooms: &Rooms, surface: Surface) -> Stack {

@@ -100,13 +100,22 @@ impl Identity {
         new: NewAccount,
         terms: Terms,
     ) -> Result<UserId, IdentityError> {
+        let checked = self.check_new_user(by, new, terms).await?;
+        let by = by.clone();
+        self.store.write(async move |tx: &mut Tx| insert(tx, &by, &checked).await).await
+    }
+
+    pub(crate) async fn check_new_user(
+        &self,
+        by: &Caller,
+        new: NewAccount,
+        terms: Terms,
+    ) -> Result<Checked, IdentityError> {
         by.may(Action::ManageUsers, &Subject::Market)?;
         if terms.easy_password && !matches!(by.account()?.via, Via::System) {
             return Err(IdentityError::field("/password", "Only demo data may have easy passwords."));
         }
-        let checked = self.check_new(new, terms).await?;
-        let by = by.clone();
-        self.store.write(async move |tx: &mut Tx| insert(tx, &by, &checked).await).await
+        self.check_new(new, terms).await
     }
 
     pub(crate) async fn check_new(&self, new: NewAccount, terms: Terms) -> Result<Checked, IdentityError> {

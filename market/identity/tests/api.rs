@@ -394,3 +394,29 @@ async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_for_somebody_is_made_once_however_often_the_request_comes() {
+    both(async |room| {
+        let admin = room.admin_token("carol").await;
+        let body = json!({"username": "dora", "email": "dora@example.com", "password": PASSWORD});
+        let send = async |key: &str, body: &Value| {
+            let headers = [("idempotency-key", key)];
+            room.call("POST", "/api/operator/users", Some(&admin), &headers, Some(body.clone())).await
+        };
+        let first = send("key-1", &body).await;
+        let again = send("key-1", &body).await;
+        assert_eq!((first.status, again.status), (201, 201), "{}", again.body);
+        assert_eq!(first.body, again.body);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        let mut other = body.clone();
+        other["password"] = json!("another plum 7");
+        assert_eq!(send("key-1", &other).await.status, 422, "the same key with another body");
+        assert_eq!(
+            send("key-2", &body).await.status,
+            409,
+            "another key is another request: the name is taken"
+        );
+    })
+    .await;
+}

@@ -58,6 +58,7 @@ pub(crate) async fn run(terminal: &Terminal, command: &Admin) -> Result<(), Fail
         Admin::User(command) => user(terminal, command).await,
         Admin::Token(command) => token(terminal, command).await,
         Admin::Audit(args) => trail(terminal, args).await,
+        Admin::Jobs(command) => super::jobs::run(terminal, command).await,
     }
 }
 
@@ -318,7 +319,7 @@ async fn trail(terminal: &Terminal, args: &AdminAudit) -> Result<(), Failure> {
 }
 
 /// A time without its milliseconds.
-fn seconds(time: Timestamp) -> String {
+pub(super) fn seconds(time: Timestamp) -> String {
     let text = time.to_string();
     text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }

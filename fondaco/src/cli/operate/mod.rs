@@ -5,6 +5,7 @@ pub(super) mod backup;
 pub(super) mod check;
 pub(super) mod demo;
 pub(super) mod doctor;
+mod jobs;
 mod look;
 pub(super) mod migrate;
 pub(super) mod serve;

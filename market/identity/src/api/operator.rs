@@ -2,18 +2,20 @@
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use http::StatusCode;
 use serde::Deserialize;
+use store::Tx;
+use web::idempotency::{Key, once};
 use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
 
 use super::auth::ProfileView;
 use super::tokens::id;
-use super::{DONE, Done, Listed, Part, secret};
+use super::{DONE, Done, Listed, Part, SecretRequest, secret};
 use crate::account::UserId;
 use crate::audit::{Entry, Filter};
 use crate::error::IdentityError;
 use crate::operate::UserChange;
-use crate::register::{NewAccount, Terms};
+use crate::profile;
+use crate::register::{NewAccount, Terms, insert};
 use crate::role::{Role, Roles};
 use crate::sessions::SessionId;
 use crate::tokens::TokenId;
@@ -55,18 +57,25 @@ pub(super) struct NewUser {
 
 /// Make an account for somebody.
 #[utoipa::path(post, path = "/api/operator/users", tag = "operator", request_body = NewUser,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body: the same answer.")),
     responses((status = 201, description = "The user.", body = ProfileView),
         (status = 401, description = "Nobody is signed in."), (status = 403, description = "No operator."),
         (status = 409, description = "The name is taken."), (status = 422, description = "Some fields are wrong.")))]
 pub(super) async fn create(
     State(identity): State<Identity>,
     account: Account,
+    key: Key,
     Json(body): Json<NewUser>,
 ) -> Result<impl IntoResponse, Failure> {
+    let by = account.caller;
     let roles = match &body.roles {
         Some(words) => read_roles(words)?,
         None => identity.settings().default_roles,
     };
+    let scope = format!("{} POST /api/operator/users", account.actor.user);
+    let said_roles = body.roles.map(|words| words.join(" ")).unwrap_or_default();
+    let parts = [&*body.username, &body.email, &body.password, &body.display_name, &said_roles];
+    let SecretRequest { request, .. } = SecretRequest::new(&identity, key, &scope, &parts);
     let new = NewAccount {
         username: body.username,
         email: body.email,
@@ -74,9 +83,15 @@ pub(super) async fn create(
         display_name: body.display_name,
     };
     let terms = Terms { roles, verified: false, easy_password: false };
-    let user = identity.create_user(&account.caller, new, terms).await?;
-    let view: ProfileView = identity.user(&account.caller, user).await?.into();
-    Ok((StatusCode::CREATED, Json(view)))
+    let checked = identity.check_new_user(&by, new, terms).await?;
+    let create = async move |tx: &mut Tx| {
+        let effect = async |tx: &mut Tx| {
+            let user = insert(tx, &by, &checked).await?;
+            Ok::<ProfileView, IdentityError>(profile::find(tx, &user).await?.into())
+        };
+        once(tx, &request, by.now(), 201, effect).await
+    };
+    Ok(identity.store.write(create).await?)
 }
 
 fn read_roles(words: &[String]) -> Result<Roles, IdentityError> {
