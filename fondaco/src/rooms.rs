@@ -9,6 +9,7 @@ use mail::{MailConfig, Mailer, SmtpConfig, SmtpTls};
 use registry::Registry;
 use store::{Migrations, Store};
 use vault::Vault;
+use webhooks::Webhooks;
 
 use crate::config::{self, Config, Registration};
 use crate::data::DataDir;
@@ -21,6 +22,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     events::MIGRATIONS,
     identity::MIGRATIONS,
     registry::MIGRATIONS,
+    webhooks::MIGRATIONS,
     crate::demo::MIGRATIONS,
 ];
 
@@ -43,6 +45,8 @@ pub struct Rooms {
     pub identity: Identity,
     /// Packages.
     pub registry: Registry,
+    /// Telling other programs what happened.
+    pub webhooks: Webhooks,
 }
 
 /// Where people and package clients reach this instance.
@@ -88,7 +92,10 @@ impl Rooms {
             Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config))
                 .with_uplinks(&uplink_settings(config))
                 .context("the uplinks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry })
+        let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
+        let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
+            .context("webhooks cannot be set up")?;
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, webhooks })
     }
 }
 

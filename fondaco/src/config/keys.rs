@@ -129,6 +129,7 @@ pub static KEYS: &[Key] = &[
     key("registry.minimum_release_age", Kind::Duration, Some("0s"), "How old a release of an uplink must be to be offered."),
     key("registry.uplink_cache", Kind::Size, Some("20GB"), "How much room package files of uplinks may take; those that nobody asked for the longest time go first."),
     key("registry.uplinks", Kind::Tables, None, "Upstream registries that are proxied and cached: one table for each."),
+    key("webhooks.private_hosts", Kind::List, Some(""), "Hosts (names or addresses as they stand in a URL) that webhooks may call in a private network, and without https."),
     key("limits.rates", Kind::Choice(&["on", "off"]), Some("on"), "Whether the requests of one client address are limited at all."),
     key("limits.api_per_minute", Kind::Count(1, ANY), Some("1200"), "Requests to the API."),
     key("limits.registry_per_minute", Kind::Count(1, ANY), Some("30000"), "Requests to the registries; one install makes hundreds."),

@@ -38,6 +38,8 @@ pub struct Config {
     pub mail: Mail,
     /// The package registries.
     pub registry: Registry,
+    /// Telling other programs what happened.
+    pub webhooks: Webhooks,
     /// How much a client may ask.
     pub limits: Limits,
     /// The log.
@@ -251,6 +253,14 @@ const fn uplink_ttl() -> Duration {
 
 const fn uplink_timeout() -> Duration {
     Duration::from_secs(30)
+}
+
+/// Telling other programs what happened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Hosts that may be in a private network.
+    pub private_hosts: Vec<String>,
 }
 
 /// How much a client may ask.

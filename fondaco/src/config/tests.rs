@@ -230,7 +230,8 @@ fn the_example_file_is_what_the_table_says_and_changes_nothing() {
         _ => line,
     });
     let before = lines.clone().take_while(|line| *line != "#[[registry.uplinks]]");
-    let after = lines.skip_while(|line| *line != "[limits]");
+    let after =
+        lines.skip_while(|line| *line != "#[[registry.uplinks]]").skip_while(|line| !line.starts_with('['));
     let text = before.chain(after).collect::<Vec<_>>().join("\n");
     let (_folder, sources) = with_file(&text, environment([]));
     let from_file = sources.load().unwrap();

@@ -53,6 +53,8 @@ pub(super) fn start(
     let identity = rooms.identity.clone();
     spawn(&mut beside, stop, async move { identity.keep().await });
     if config.has(Role::Worker) {
+        let webhooks = rooms.webhooks.clone();
+        spawn(&mut beside, stop, async move { webhooks.run().await });
         let end = stop.clone();
         let runner = worker(rooms);
         beside.spawn(async move { runner.run(end.cancelled_owned()).await });

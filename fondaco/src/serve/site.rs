@@ -23,6 +23,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
             "Account",
             own("organisations", "Organisations", "/account/organisations", "users").in_menu(),
         )
+        .with_console("Account", own("webhooks", "Webhooks", "/account/webhooks", "webhook"))
         .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
         .with_console(
             "Operate",

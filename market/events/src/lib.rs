@@ -9,7 +9,7 @@ use serde::Serialize;
 use store::{Migrations, StoreError, Tx, args};
 
 pub use catalogue::{CATALOGUE, EventType, is_known};
-pub use log::{Follower, Log, Position};
+pub use log::{Follower, Log, Position, skip};
 
 #[doc(hidden)]
 pub use linkme as __linkme;

@@ -71,7 +71,8 @@ impl Log {
     }
 
     /// Handles the next events of `consumer` and moves its cursor in the same transaction, so that each takes
-    /// effect exactly once. Answers how many there were; 0 means that it has read everything.
+    /// effect exactly once. Answers how many there were; 0 means that it has read everything. They are read beside
+    /// the writer: only what `handle` does is in the way of other changes.
     ///
     /// # Errors
     /// What `handle` returned; the cursor then stays where it was.
@@ -80,20 +81,43 @@ impl Log {
         F: AsyncFn(&mut Tx, &Event) -> Result<(), E> + Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let read = async move |tx: &mut Tx| {
+            let cursor: Option<Position> = tx.first(&sql::READ_CURSOR, args![consumer]).await?;
+            let cursor = cursor.unwrap_or_default();
+            Ok::<_, E>((cursor, list(tx, cursor).await?))
+        };
+        let (began, events) = self.store.read(read).await?;
+        let Some(last) = events.last().map(|event| event.position) else { return Ok(0) };
+        let count = events.len();
         let work = async move |tx: &mut Tx| {
             let cursor: Option<Position> = tx.first(&sql::FIND_CURSOR, args![consumer]).await?;
-            let events = list(tx, cursor.unwrap_or_default()).await?;
+            if cursor.unwrap_or_default() != began {
+                return Ok(()); // another process was faster: these have had their effect
+            }
             for event in &events {
                 handle(tx, event).await?;
             }
-            if let Some(last) = events.last() {
-                let row = args![consumer, last.position.tx, last.position.seq];
-                tx.execute(&sql::SET_CURSOR, row).await?;
-            }
-            Ok(events.len())
+            tx.execute(&sql::SET_CURSOR, args![consumer, last.tx, last.seq]).await?;
+            Ok::<_, E>(())
         };
-        self.store.write(work).await
+        self.store.write(work).await?;
+        Ok(count)
     }
+}
+
+/// Moves the cursor of `consumer` to the end of the log: what is there now is of no interest to it.
+///
+/// # Errors
+/// [`StoreError`] as any statement.
+pub async fn skip(tx: &mut Tx, consumer: &'static str) -> Result<(), StoreError> {
+    let end: Option<Position> = tx.first(&sql::FIND_LAST_POSITION, &[]).await?;
+    let cursor: Option<Position> = tx.first(&sql::FIND_CURSOR, args![consumer]).await?;
+    if let Some(end) = end
+        && cursor != Some(end)
+    {
+        tx.execute(&sql::SET_CURSOR, args![consumer, end.tx, end.seq]).await?;
+    }
+    Ok(())
 }
 
 async fn list(tx: &mut Tx, position: Position) -> Result<Vec<Event>, StoreError> {

@@ -22,6 +22,7 @@ sql! {
         where tx < cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) \
         order by tx desc, seq desc limit 1";
     pub(crate) FIND_CURSOR = "select tx, seq from event_cursor where consumer = $1 for update";
+    pub(crate) READ_CURSOR = "select tx, seq from event_cursor where consumer = $1";
     pub(crate) SET_CURSOR = "insert into event_cursor (consumer, tx, seq) values ($1, $2, $3) \
         on conflict (consumer) do update set tx = excluded.tx, seq = excluded.seq";
     pub(crate) REBASE_CURSORS = "update event_cursor set tx = 0, seq = (select count(*) from event \

@@ -135,6 +135,19 @@ async fn take(log: &Log, wanted: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_may_skip_what_it_never_wants() {
+    testing::both(&[MIGRATIONS], async |store| {
+        let log = Log::new(store.clone());
+        paint(&store, 1).await;
+        log.follow(Position::START).next().await.unwrap();
+        store.write(async |tx: &mut Tx| events::skip(tx, "painter").await).await.unwrap();
+        paint(&store, 2).await;
+        take(&log, 1).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_rebase_order_and_cursors_are_the_same() {
     testing::both(&[MIGRATIONS], async |store| {
         let log = Log::new(store.clone());
