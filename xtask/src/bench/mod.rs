@@ -27,6 +27,8 @@ mod wrk;
 const SMALL: &str = "bench-small";
 const LARGE: &str = "bench-large";
 const VERSIONS: &str = "bench-versions";
+/// How often the start-up is measured.
+const START_UPS: usize = 5;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -76,7 +78,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     figures.push(memory("memory after the load, MB", &server, 150.0)?);
     server.stop()?;
 
-    figures.push(start_up(&binary, &data, options.rounds)?);
+    figures.push(start_up(&binary, &data)?);
     Ok(if report::print(&figures) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -135,9 +137,9 @@ fn memory(name: &str, server: &Fondaco, at_most: f64) -> Result<Figure> {
 }
 
 /// How long the registry with all that was published takes from its start until it is ready.
-fn start_up(binary: &Path, data: &Path, rounds: usize) -> Result<Figure> {
+fn start_up(binary: &Path, data: &Path) -> Result<Figure> {
     let mut seconds = Vec::new();
-    for _ in 0..rounds.max(1) {
+    for _ in 0..START_UPS {
         let server = Fondaco::start(binary, data)?;
         seconds.push(server.start_up.as_secs_f64());
         server.stop()?;
