@@ -53,13 +53,15 @@ pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
 
     // The link's file is there before anybody is told that the program is ready.
     let link = setup_link(&rooms, &data).await?;
+    // Whoever is told may end the program at once.
+    let end = end()?;
     data.write_ready(&ready)?;
     announce(&ready);
     if let Some(link) = link {
         say(&format!("\n  Set up the first administrator (valid for an hour): {link}\n"));
     }
 
-    wait_for_the_end().await?;
+    end.await;
     tracing::info!("ending: running requests may finish");
     data.remove_ready();
     stop.cancel();
@@ -112,12 +114,14 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-async fn wait_for_the_end() -> anyhow::Result<()> {
+/// Listens for the signals that end the program, from now on; the future is over when one has come.
+fn end() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened for")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
