@@ -8,6 +8,7 @@ mod manage;
 mod organisation;
 mod provenance;
 mod publish;
+mod upstream;
 
 /// Publishes a version of a package with nothing special.
 async fn publish(bench: &stories::Workbench, name: &str, version: &str) {

@@ -8,3 +8,4 @@ mod catalogue;
 mod page;
 mod search;
 mod speed;
+mod upstream_policy;
