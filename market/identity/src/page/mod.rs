@@ -25,6 +25,7 @@ use web::face::{self, Shell};
 use web::{Access, Failure, Routes};
 
 use crate::Identity;
+use crate::visit::Visit;
 
 /// What handlers answer.
 type Answer = Result<Response, Failure>;
@@ -68,6 +69,11 @@ impl Pages for Routes<Identity> {
 async fn page_above(OriginalUri(address): OriginalUri) -> Redirect {
     let above = address.path().rsplit_once('/').map_or("/", |(above, _)| above);
     Redirect::to(if above.is_empty() { "/" } else { above })
+}
+
+/// The frame of a page of one's own account, at `place` of the navigation.
+fn own_shell(visit: Visit, title: &str, place: &'static str) -> Shell {
+    visit.shell.page(format!("{title} - Account"), place).crumb("Account", "/account").crumb(title, "")
 }
 
 /// What came of something, on a page of its own: one thing to read, one way on.

@@ -8,7 +8,7 @@ use web::face::{self, FormState, Shell, Typed, Wrong};
 use web::{Access, Form, Path, Routes};
 
 use super::typed::{at_field, wrong};
-use super::{Answer, Pages};
+use super::{Answer, Pages, own_shell};
 use crate::actor::Actor;
 use crate::orgs::{Member, OrgRole, Organisation, Team};
 use crate::permission::{Action, Subject};
@@ -51,8 +51,7 @@ fn list_page(visit: Visit, form: FormState, orgs: Vec<Organisation>) -> Response
         (org, standing)
     });
     let orgs = orgs.collect();
-    let shell = visit.shell.page("Organisations - Account", "organisations");
-    let shell = shell.crumb("Account", "/account").crumb("Organisations", "");
+    let shell = own_shell(visit, "Organisations", "organisations");
     let page = OrganisationsPage { shell, form, orgs };
     face::html(&page.shell, &page)
 }

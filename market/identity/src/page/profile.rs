@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use web::face::{self, FormState, Shell, Typed};
+use web::face::{self, FormState, Shell, Typed, Wrong};
 use web::{Access, Expected, Form, Routes};
 
 use super::typed::wrong;
-use super::{Answer, Pages};
+use super::{Answer, Pages, own_shell};
 use crate::Identity;
 use crate::profile::{Profile, ProfileChange};
 use crate::visit::{Visit, done};
@@ -32,10 +32,19 @@ struct ProfilePage {
 }
 
 fn profile_page(visit: Visit, form: FormState, profile: Profile) -> Response {
-    let shell =
-        visit.shell.page("Profile - Account", "account").crumb("Account", "/account").crumb("Profile", "");
-    let page = ProfilePage { shell, form, profile };
+    let page = ProfilePage { shell: own_shell(visit, "Profile", "account"), form, profile };
     face::html(&page.shell, &page)
+}
+
+/// One of the pages once more, with what is wrong and the profile as it is stored.
+async fn again(
+    identity: &Identity,
+    visit: Visit,
+    wrong: Wrong,
+    page: fn(Visit, FormState, Profile) -> Response,
+) -> Answer {
+    let profile = identity.profile(&visit.caller).await?;
+    Ok(wrong.answer(|form| page(visit, form, profile)))
 }
 
 async fn show(State(identity): State<Identity>, visit: Visit) -> Answer {
@@ -53,11 +62,7 @@ async fn save(State(identity): State<Identity>, visit: Visit, Form(typed): Form<
     };
     match identity.change_profile(&visit.caller, change).await {
         Ok(_) => Ok(done("/account", "Your profile is saved.")),
-        Err(error) => {
-            let wrong = wrong(error, &typed)?;
-            let profile = identity.profile(&visit.caller).await?;
-            Ok(wrong.answer(|form| profile_page(visit, form, profile)))
-        }
+        Err(error) => again(&identity, visit, wrong(error, &typed)?, profile_page).await,
     }
 }
 
@@ -70,9 +75,7 @@ struct EmailPage {
 }
 
 fn email_page(visit: Visit, form: FormState, profile: Profile) -> Response {
-    let shell =
-        visit.shell.page("E-mail - Account", "account").crumb("Account", "/account").crumb("E-mail", "");
-    let page = EmailPage { shell, form, profile };
+    let page = EmailPage { shell: own_shell(visit, "E-mail", "account"), form, profile };
     face::html(&page.shell, &page)
 }
 
@@ -96,11 +99,7 @@ async fn save_email(State(identity): State<Identity>, visit: Visit, Form(typed):
                 format!("We mailed a link to {}. Open it to confirm the address.", profile.user.email);
             Ok(done("/account", &message))
         }
-        Err(error) => {
-            let wrong = wrong(error, &typed)?;
-            let profile = identity.profile(&visit.caller).await?;
-            Ok(wrong.answer(|form| email_page(visit, form, profile)))
-        }
+        Err(error) => again(&identity, visit, wrong(error, &typed)?, email_page).await,
     }
 }
 
@@ -120,9 +119,7 @@ struct PasswordPage {
 
 fn password_page(visit: Visit, form: FormState) -> Response {
     let username = visit.caller.actor.as_ref().map_or_else(String::new, |actor| actor.username.to_string());
-    let shell =
-        visit.shell.page("Password - Account", "account").crumb("Account", "/account").crumb("Password", "");
-    let page = PasswordPage { shell, form, username };
+    let page = PasswordPage { shell: own_shell(visit, "Password", "account"), form, username };
     face::html(&page.shell, &page)
 }
 

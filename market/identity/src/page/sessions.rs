@@ -7,7 +7,7 @@ use store::{Tx, args};
 use web::face::{self, Shell, Typed};
 use web::{Access, Form, Routes};
 
-use super::{Answer, Pages, words};
+use super::{Answer, Pages, own_shell, words};
 use crate::account::UserId;
 use crate::actor::Caller;
 use crate::audit::{self, Outcome};
@@ -35,9 +35,7 @@ struct SessionsPage {
 async fn list(State(identity): State<Identity>, visit: Visit) -> Answer {
     let here = visit.account()?.session().cloned();
     let sessions = identity.sessions(&visit.caller).await?;
-    let shell =
-        visit.shell.page("Sessions - Account", "sessions").crumb("Account", "/account").crumb("Sessions", "");
-    let page = SessionsPage { shell, sessions, here };
+    let page = SessionsPage { shell: own_shell(visit, "Sessions", "sessions"), sessions, here };
     Ok(face::html(&page.shell, &page))
 }
 

@@ -12,7 +12,7 @@ use web::face::parts::{Choice, Pager};
 use web::face::{self, FormState, Shell};
 use web::{Access, Query, Routes};
 
-use super::{Answer, words};
+use super::{Answer, own_shell, words};
 use crate::audit::{Entry, Filter};
 use crate::visit::Visit;
 use crate::{Identity, Operator};
@@ -53,9 +53,7 @@ struct ActivityPage {
 async fn own(State(identity): State<Identity>, visit: Visit, Query(asked): Query<Asked>) -> Answer {
     let found = identity.own_audit(&visit.caller, paging(asked.offset)?).await?;
     let pager = Pager::new("/account/activity?", ROWS, asked.offset, found.items.len(), found.total);
-    let shell =
-        visit.shell.page("Activity - Account", "activity").crumb("Account", "/account").crumb("Activity", "");
-    let page = ActivityPage { shell, rows: found.items, pager };
+    let page = ActivityPage { shell: own_shell(visit, "Activity", "activity"), rows: found.items, pager };
     Ok(face::html(&page.shell, &page))
 }
 

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
 use http::StatusCode;
+use http::request::Parts;
 use kernel::{Paging, Problem};
 use serde::Deserialize;
 use store::{StoreError, Tx, args, sql};
 use web::face::parts::{Choice, Pager};
 use web::face::{self, FormState, Shell, Typed, Wrong};
-use web::{Access, Form, Path, Query, Routes};
+use web::{Access, Failure, Form, Path, Query, Routes};
 
 use super::sessions::end_all_but;
 use super::typed::wrong;
@@ -199,9 +200,34 @@ enum Said {
     WrongState(Wrong),
 }
 
-async fn draw(identity: &Identity, visit: Visit, name: &str, said: Said) -> Answer {
+/// The user that an address names, for an operator: whoever is none learns nothing of who is there.
+struct Named {
+    visit: Visit,
+    name: String,
+    user: UserId,
+}
+
+impl FromRequestParts<Identity> for Named {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> Result<Self, Failure> {
+        let visit = Visit::from_request_parts(parts, identity).await?;
+        Operator::of(visit.caller.clone())?;
+        let Path(name) = Path::<String>::from_request_parts(parts, identity).await?;
+        let user = identity.user_named(&visit.caller, &name).await?;
+        Ok(Self { visit, name, user })
+    }
+}
+
+impl Named {
+    /// Back to the user's page, with a message of what was done.
+    fn done(&self, message: &str) -> Response {
+        done(&address(&self.name), message)
+    }
+}
+
+async fn draw(identity: &Identity, Named { visit, name, user }: Named, said: Said) -> Answer {
     let by = &visit.caller;
-    let user = identity.user_named(by, name).await?;
     let profile = identity.user(by, user.clone()).await?;
     let (tokens, sessions) = identity.access_of(by, user).await?;
     let stored: Vec<_> = profile.roles.iter().map(|role| ("roles", role.name())).collect();
@@ -213,7 +239,7 @@ async fn draw(identity: &Identity, visit: Visit, name: &str, said: Said) -> Answ
         Said::WrongState(wrong) => (status, state_form) = wrong.into_parts(),
     }
     let page = UserPage {
-        shell: shell(visit, name).crumb("Users", "/operator/users").crumb(name, ""),
+        shell: shell(visit, &name).crumb("Users", "/operator/users").crumb(&*name, ""),
         profile,
         form,
         state_form,
@@ -226,41 +252,22 @@ async fn draw(identity: &Identity, visit: Visit, name: &str, said: Said) -> Answ
     Ok(page)
 }
 
-async fn show(
-    State(identity): State<Identity>,
-    _: Operator,
-    visit: Visit,
-    Path(name): Path<String>,
-) -> Answer {
-    draw(&identity, visit, &name, Said::Nothing).await
+async fn show(State(identity): State<Identity>, named: Named) -> Answer {
+    draw(&identity, named, Said::Nothing).await
 }
 
-async fn set_roles(
-    State(identity): State<Identity>,
-    _: Operator,
-    visit: Visit,
-    Path(name): Path<String>,
-    Form(typed): Form<Typed>,
-) -> Answer {
-    let user = identity.user_named(&visit.caller, &name).await?;
+async fn set_roles(State(identity): State<Identity>, named: Named, Form(typed): Form<Typed>) -> Answer {
     let set = match typed_roles(&typed) {
-        Ok(roles) => identity.set_roles(&visit.caller, user, roles).await,
+        Ok(roles) => identity.set_roles(&named.visit.caller, named.user.clone(), roles).await,
         Err(error) => Err(error),
     };
     match set {
-        Ok(_) => Ok(done(&address(&name), &format!("The roles of {name} are saved."))),
-        Err(error) => draw(&identity, visit, &name, Said::WrongRoles(wrong(error, &typed)?)).await,
+        Ok(_) => Ok(named.done(&format!("The roles of {} are saved.", named.name))),
+        Err(error) => draw(&identity, named, Said::WrongRoles(wrong(error, &typed)?)).await,
     }
 }
 
-async fn set_state(
-    State(identity): State<Identity>,
-    _: Operator,
-    visit: Visit,
-    Path(name): Path<String>,
-    Form(typed): Form<Typed>,
-) -> Answer {
-    let user = identity.user_named(&visit.caller, &name).await?;
+async fn set_state(State(identity): State<Identity>, named: Named, Form(typed): Form<Typed>) -> Answer {
     let disable = match typed.get("state") {
         "disabled" => true,
         "active" => false,
@@ -270,46 +277,32 @@ async fn set_state(
             );
         }
     };
-    match identity.set_disabled(&visit.caller, user, disable).await {
-        Ok(_) if disable => Ok(done(
-            &address(&name),
-            &format!("{name} is disabled: no session and no token of it works any more."),
-        )),
-        Ok(_) => Ok(done(&address(&name), &format!("{name} may sign in again."))),
-        Err(error) => draw(&identity, visit, &name, Said::WrongState(wrong(error, &typed)?)).await,
+    match identity.set_disabled(&named.visit.caller, named.user.clone(), disable).await {
+        Ok(_) if disable => {
+            Ok(named
+                .done(&format!("{} is disabled: no session and no token of it works any more.", named.name)))
+        }
+        Ok(_) => Ok(named.done(&format!("{} may sign in again.", named.name))),
+        Err(error) => draw(&identity, named, Said::WrongState(wrong(error, &typed)?)).await,
     }
 }
 
 /// Ends one session, or all of them.
-async fn end_sessions(
-    State(identity): State<Identity>,
-    _: Operator,
-    visit: Visit,
-    Path(name): Path<String>,
-    Form(typed): Form<Typed>,
-) -> Answer {
-    let user = identity.user_named(&visit.caller, &name).await?;
+async fn end_sessions(State(identity): State<Identity>, named: Named, Form(typed): Form<Typed>) -> Answer {
     if !typed.has("all") {
         let session: SessionId =
             typed.get("session").parse().map_err(|_| IdentityError::NotFound("session"))?;
-        identity.end_session(&visit.caller, session).await?;
-        return Ok(done(&address(&name), "The session has ended."));
+        identity.end_session(&named.visit.caller, session).await?;
+        return Ok(named.done("The session has ended."));
     }
-    end_all_but(&identity, &visit.caller, user, String::new()).await?;
-    Ok(done(&address(&name), &format!("All sessions of {name} have ended.")))
+    end_all_but(&identity, &named.visit.caller, named.user.clone(), String::new()).await?;
+    Ok(named.done(&format!("All sessions of {} have ended.", named.name)))
 }
 
-async fn revoke_token(
-    State(identity): State<Identity>,
-    _: Operator,
-    visit: Visit,
-    Path(name): Path<String>,
-    Form(typed): Form<Typed>,
-) -> Answer {
-    identity.user_named(&visit.caller, &name).await?;
+async fn revoke_token(State(identity): State<Identity>, named: Named, Form(typed): Form<Typed>) -> Answer {
     let token: TokenId = typed.get("token").parse().map_err(|_| IdentityError::NotFound("token"))?;
-    identity.revoke_token(&visit.caller, token).await?;
-    Ok(done(&address(&name), "The token is revoked."))
+    identity.revoke_token(&named.visit.caller, token).await?;
+    Ok(named.done("The token is revoked."))
 }
 
 kernel::problems! {
