@@ -1,6 +1,6 @@
 //! What this room tells the others.
 
-use events::DomainEvent;
+use events::{Audience, DomainEvent};
 use serde::Serialize;
 
 use crate::account::{OrgId, UserId};
@@ -9,7 +9,7 @@ use crate::tokens::TokenId;
 macro_rules! events {
     ($($(#[$meta:meta])* $name:ident = $kind:literal, $summary:literal, subject $subject:ident {
         $($(#[$field_meta:meta])* $field:ident: $type:ty),+ $(,)?
-    } version $version:expr;)+) => {$(
+    } version $version:expr, told $($told:ident)+;)+) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -26,6 +26,9 @@ macro_rules! events {
                 let version: fn(&Self) -> i64 = $version;
                 version(self)
             }
+            fn audience(&self) -> Audience<'_> {
+                Audience::Accounts(vec![$(self.$told.as_str()),+])
+            }
         }
         ::events::catalogue! { $name = $summary; }
     )+};
@@ -38,7 +41,7 @@ events! {
         user_id: UserId,
         /// Its name.
         username: String,
-    } version |_| 1;
+    } version |_| 1, told user_id;
 
     /// An account's profile, roles or state changed.
     AccountUpdated = "account.updated", "A profile, a role or the state of an account changed.", subject user_id {
@@ -50,7 +53,7 @@ events! {
         changed: &'static str,
         /// The account's version after the change.
         account_version: i64,
-    } version |event| event.account_version;
+    } version |event| event.account_version, told user_id;
 
     /// An API token was made.
     TokenCreated = "token.created", "An API token was made.", subject token_id {
@@ -62,7 +65,7 @@ events! {
         name: String,
         /// What it may do.
         scopes: String,
-    } version |_| 1;
+    } version |_| 1, told user_id;
 
     /// An API token was revoked.
     TokenRevoked = "token.revoked", "An API token was revoked.", subject token_id {
@@ -70,7 +73,7 @@ events! {
         token_id: TokenId,
         /// Whose.
         user_id: UserId,
-    } version |_| 2;
+    } version |_| 2, told user_id;
 
     /// An organisation was founded.
     OrganisationCreated = "organisation.created", "An organisation was founded.", subject org_id {
@@ -80,7 +83,7 @@ events! {
         name: String,
         /// Its first owner.
         owner: UserId,
-    } version |_| 1;
+    } version |_| 1, told org_id owner;
 
     /// An organisation's name for people, members, teams or grants changed.
     OrganisationUpdated = "organisation.updated", "The shown name, members, teams or grants of an organisation changed.", subject org_id {
@@ -92,5 +95,5 @@ events! {
         changed: &'static str,
         /// The organisation's version after the change.
         account_version: i64,
-    } version |event| event.account_version;
+    } version |event| event.account_version, told org_id;
 }

@@ -1,6 +1,7 @@
 //! The events of this room. Their subject is the package's id, their version its revision after the change.
 
 use events::{Audience, DomainEvent};
+use identity::AccountId;
 use serde::Serialize;
 
 /// What every event of a package says.
@@ -17,6 +18,9 @@ pub struct About {
     pub revision: i64,
     /// The username of who did it.
     pub by: String,
+    /// The accounts that may be told; everybody where absent.
+    #[serde(skip)]
+    pub told: Option<Vec<AccountId>>,
 }
 
 macro_rules! package_events {
@@ -41,6 +45,13 @@ macro_rules! package_events {
 
                 fn version(&self) -> i64 {
                     self.about.revision
+                }
+
+                fn audience(&self) -> Audience<'_> {
+                    match &self.about.told {
+                        None => Audience::Everybody,
+                        Some(told) => Audience::Accounts(told.iter().map(AccountId::as_str).collect()),
+                    }
                 }
             }
         )+

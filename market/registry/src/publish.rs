@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use blobs::Written;
-use identity::{Caller, audit};
+use identity::orgs::OrgRole;
+use identity::{AccountId, Caller, audit};
 use kernel::Timestamp;
 use store::{Tx, args};
 
@@ -128,7 +129,12 @@ pub(crate) async fn publish(
 
 /// What every event of a package says.
 pub(crate) fn about(package: &Package, by: &Caller) -> About {
+    // What not everybody may read is told to who changed it and to the organisation that owns it.
+    let actor = by.actor.as_ref();
+    let owner = actor.and_then(|actor| actor.account_in(Some(&package.owner), OrgRole::Member));
+    let changed_by = actor.map(|actor| AccountId::from(&actor.user));
     About {
+        told: (package.access != Access::Public).then(|| changed_by.into_iter().chain(owner).collect()),
         package_id: package.id.to_string(),
         ecosystem: package.ecosystem.as_str(),
         name: package.name.to_string(),
