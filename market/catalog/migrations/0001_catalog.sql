@@ -25,8 +25,6 @@ create table listing (
     seller text not null,
     title text not null check (title <> ''),
     summary text not null,
-    -- Markdown.
-    description text not null,
     category text references category (slug),
     state text not null check (state in ('draft', 'published', 'archived')),
     -- The id of the thing in the room that delivers it; null where there is nothing but the listing.
@@ -41,6 +39,8 @@ create table listing (
     updated_at integer not null,
     -- When it was published first.
     published_at integer,
+    -- Markdown. The last column, so that lists, which don't show it, need not read past it.
+    description text not null,
     check (state <> 'published' or (published_at is not null and price_from_minor is not null)),
     check (price_from_minor is null or currency is not null)
 ) strict;
@@ -48,6 +48,8 @@ create table listing (
 create unique index listing_subject on listing (kind, subject) where subject is not null and state <> 'archived';
 create index listing_seller on listing (seller, updated_at desc);
 create index listing_newest on listing (state, published_at desc, id);
+create index listing_cheapest on listing (state, price_from_minor, id);
+create index listing_facets on listing (state, kind, category, currency, price_from_minor);
 
 -- One way to buy it: a price and a stock.
 create table offer (

@@ -165,6 +165,61 @@ fn change_problem(error: &CatalogError) -> Problem {
             "Tickets are listed and changed with their event. Nothing was changed.",
         )
         .next("Change the event instead."),
-        other => Problem::internal("catalog.failed", other.to_string()),
+        other => Problem::internal("store.failed", other.to_string()),
     }
+}
+
+kernel::problems! {
+    "catalog.not_found":
+        "There is no such listing, offer, unit or category, or it is a draft of somebody else.",
+        "Nothing was changed.",
+        "Check the id.";
+    "catalog.invalid":
+        "Some fields are wrong; `errors` names each.",
+        "Nothing was changed.",
+        "Mend the fields and send them again.";
+    "catalog.sold_out":
+        "Fewer are left than were wanted.",
+        "Nothing was reserved.",
+        "Order fewer, or try again in a few minutes: what others hold comes back when they don't pay in time.";
+    "catalog.unit_taken":
+        "Somebody else holds or bought a unit that was named; the detail says which.",
+        "Nothing was reserved or changed.",
+        "Choose other units.";
+    "catalog.not_on_sale":
+        "The listing is not published, or the offer was withdrawn.",
+        "Nothing was reserved.",
+        "Look for another offer.";
+    "catalog.not_held":
+        "What should be sold or given back is not held, or not sold, by this order.",
+        "Nothing was changed.",
+        "Order again.";
+    "catalog.offer_held":
+        "Somebody is buying the offer at its present price; the detail says until when at the latest.",
+        "Nothing was changed.",
+        "Try again after that time, or withdraw the offer and add another one.";
+    "catalog.no_offer":
+        "A listing goes on sale, and stays so, with at least one offer.",
+        "Nothing was changed.",
+        "Add an offer first, or archive the listing.";
+    "catalog.capacity_taken":
+        "More are held and sold than the offer would have, or its kind of stock cannot change any more.",
+        "Nothing was changed.",
+        "Choose at least as many as the detail says.";
+    "catalog.wrong_state":
+        "The listing is in another state than this needs.",
+        "Nothing was changed.",
+        "Load it again to see how it stands.";
+    "catalog.subject_listed":
+        "The thing is for sale already, and once only.",
+        "Nothing was changed.",
+        "Change the listing that there is, or archive it first.";
+    "catalog.exists":
+        "A category or a unit of this name is there already.",
+        "Nothing was changed.",
+        "Choose another name.";
+    "catalog.changed_elsewhere":
+        "Tickets are listed and changed with their event.",
+        "Nothing was changed.",
+        "Change the event instead.";
 }

@@ -12,6 +12,35 @@ sql! {
     pub(crate) FIND_BY_SUBJECT = "select id, kind, seller, title, summary, description, category, state, subject, version, \
         price_from_minor, currency, created_at, updated_at, published_at from listing \
         where kind = $1 and subject = $2 and state <> 'archived'";
+    // Lists leave the description out. The filters of the market: kind, category, seller, three words, price.
+    pub(crate) LIST_NEWEST = "select id, kind, seller, title, summary, '', category, state, subject, version, \
+        price_from_minor, currency, created_at, updated_at, published_at from listing \
+        where state = 'published' and ($1 = '' or kind = $1) and ($2 = '' or category = $2) and ($3 = '' or seller = $3) \
+        and words like $4 escape '!' and words like $5 escape '!' and words like $6 escape '!' \
+        and ($7 = '' or (currency = $7 and price_from_minor between $8 and $9)) \
+        order by published_at desc, id limit $10 offset $11";
+    pub(crate) LIST_CHEAPEST = "select id, kind, seller, title, summary, '', category, state, subject, version, \
+        price_from_minor, currency, created_at, updated_at, published_at from listing \
+        where state = 'published' and ($1 = '' or kind = $1) and ($2 = '' or category = $2) and ($3 = '' or seller = $3) \
+        and words like $4 escape '!' and words like $5 escape '!' and words like $6 escape '!' \
+        and ($7 = '' or (currency = $7 and price_from_minor between $8 and $9)) \
+        order by price_from_minor, id limit $10 offset $11";
+    /// Every combination of kind and category with how many there are, from which all counts follow.
+    pub(crate) COUNT_FACETS = "select kind, category, count(*) from listing \
+        where state = 'published' and ($1 = '' or seller = $1) \
+        and words like $2 escape '!' and words like $3 escape '!' and words like $4 escape '!' \
+        and ($5 = '' or (currency = $5 and price_from_minor between $6 and $7)) group by kind, category";
+    /// The same without words and seller, which the index answers alone.
+    pub(crate) COUNT_ALL_FACETS = "select kind, category, count(*) from listing where state = 'published' \
+        and ($1 = '' or (currency = $1 and price_from_minor between $2 and $3)) group by kind, category";
+    pub(crate) LIST_OF_SELLERS = "select id, kind, seller, title, summary, '', category, state, subject, version, \
+        price_from_minor, currency, created_at, updated_at, published_at from listing \
+        where seller in each($1) and ($2 = '' or state = $2) and ($3 = '' or kind = $3) and words like $4 escape '!' \
+        order by updated_at desc, id limit $5 offset $6";
+    pub(crate) COUNT_OF_SELLERS = "select count(*) from listing \
+        where seller in each($1) and ($2 = '' or state = $2) and ($3 = '' or kind = $3) and words like $4 escape '!'";
+    pub(crate) LIST_CATEGORIES = "select slug, name, position from category order by position, name limit 500";
+    pub(crate) INSERT_CATEGORY = "insert into category (slug, name, position) values ($1, $2, $3)";
     pub(crate) SET_LISTING = "update listing set title = $3, summary = $4, description = $5, category = $6, words = $7, \
         version = version + 1, updated_at = $8 where id = $1 and version = $2";
     pub(crate) SET_STATE = "update listing set state = $3, version = version + 1, updated_at = $4, \
