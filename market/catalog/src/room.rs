@@ -1,7 +1,7 @@
 //! The room.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRef;
 use identity::{Action, Actor, Caller, Denied, Identity, Role, Scope, Subject, orgs::OrgRole};
@@ -32,6 +32,21 @@ struct Descriptions {
     bytes: usize,
 }
 
+impl Descriptions {
+    fn known(&self, listing: &Listing) -> Option<Html> {
+        let (version, html) = self.rendered.get(&listing.id)?;
+        (*version == listing.version).then(|| html.clone())
+    }
+
+    fn keep(&mut self, listing: &Listing, html: &Html) {
+        if self.bytes > KEEP_BYTES {
+            *self = Self::default();
+        }
+        self.bytes += html.as_str().len();
+        self.rendered.insert(listing.id.clone(), (listing.version, html.clone()));
+    }
+}
+
 impl FromRef<Catalog> for Identity {
     fn from_ref(catalog: &Catalog) -> Self {
         catalog.identity.clone()
@@ -47,22 +62,18 @@ impl Catalog {
 
     /// The description of a listing as safe HTML, rendered beside the threads that serve requests.
     pub(crate) async fn description(&self, listing: &Listing) -> Html {
-        let known = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((version, html)) = known.rendered.get(&listing.id)
-            && *version == listing.version
-        {
-            return html.clone();
+        if let Some(html) = self.descriptions().known(listing) {
+            return html;
         }
-        drop(known);
         let text = listing.text.description.clone();
-        let html = tokio::task::spawn_blocking(move || markdown::render(&text, None)).await.unwrap_or_default();
-        let mut known = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.bytes > KEEP_BYTES {
-            *known = Descriptions::default();
-        }
-        known.bytes += html.as_str().len();
-        known.rendered.insert(listing.id.clone(), (listing.version, html.clone()));
+        let html =
+            tokio::task::spawn_blocking(move || markdown::render(&text, None)).await.unwrap_or_default();
+        self.descriptions().keep(listing, &html);
         html
+    }
+
+    fn descriptions(&self) -> MutexGuard<'_, Descriptions> {
+        self.descriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,7 +10,8 @@ use kernel::{Currency, Money, Timestamp};
 use store::{Migrations, Store, Tx};
 use web::Expected;
 
-pub(crate) const TABLES: &[Migrations] = &[web::MIGRATIONS, events::MIGRATIONS, identity::MIGRATIONS, MIGRATIONS];
+pub(crate) const TABLES: &[Migrations] =
+    &[web::MIGRATIONS, events::MIGRATIONS, identity::MIGRATIONS, MIGRATIONS];
 
 /// When the tests happen.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
