@@ -1,0 +1,450 @@
+//! Payments, refunds and disputes, on both databases.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod till;
+
+use std::sync::atomic::Ordering;
+
+use futures_util::future::join_all;
+use kernel::Problem;
+use ledger::{Account, NewTransfer};
+use payments::{NextAction, PaymentError, RefundState, Source, State};
+use store::Tx;
+use store::testing::both;
+use till::{Market, card, migrations, seller, usd};
+
+const CLEARING: Account = Account::Clearing("sandbox");
+
+#[tokio::test]
+async fn a_card_is_authorised_then_captured_once() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.pay("order-1", "tok_visa").await;
+        assert_eq!(payment.state, State::Authorised);
+        assert_eq!(market.balance(CLEARING).await, (0, 0), "nothing is ours before the capture");
+        market.settle_down().await;
+        let payment = market.payments.find(&payment.id).await.unwrap();
+        assert_eq!((payment.state, payment.version), (State::Captured, 3));
+        assert_eq!(payment.method.unwrap().last4, "4242");
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+        assert_eq!(market.balance(Account::Seller(seller())).await, (1_000, 0));
+        let told = market.events("charge.created").await;
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].data["amountMinor"], 1_000);
+        assert!(told[0].concerns("user-ada") && !told[0].concerns("user-bob") && !told[0].is_public());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_worker_captures_without_being_asked() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let room = market.payments.clone();
+        let worker = tokio::spawn(async move { room.run().await });
+        let payments = join_all((0..100).map(|n| {
+            let market = &market;
+            async move { market.pay(&format!("order-{n}"), "tok_visa").await }
+        }))
+        .await;
+        for _ in 0..200 {
+            if market.balance(CLEARING).await.0 == 100_000 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        worker.abort();
+        assert_eq!(market.balance(CLEARING).await, (100_000, 0));
+        for payment in payments {
+            assert_eq!(market.payments.find(&payment.id).await.unwrap().state, State::Captured);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refused_cards_say_why_and_take_nothing() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        for (token, code) in [
+            ("tok_chargeDeclined", "card_declined"),
+            ("tok_chargeDeclinedInsufficientFunds", "insufficient_funds"),
+            ("tok_chargeDeclinedExpiredCard", "expired_card"),
+        ] {
+            let payment = market.pay("order-1", token).await;
+            assert_eq!(payment.state, State::Failed);
+            let failure = payment.failure.unwrap();
+            assert_eq!(failure.code, code);
+            assert!(failure.message.contains("You were not charged."));
+        }
+        market.settle_down().await;
+        assert_eq!(market.told(), ["failed"; 3]);
+        assert_eq!(market.events("payment.failed").await.len(), 3);
+        assert_eq!(market.balance(CLEARING).await, (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_names_one_payment() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let new = |subject: &str, minor| {
+            let mut new = Market::new(subject, minor, Source::Token("tok_visa".into()));
+            new.key = Some("key-1".into());
+            new
+        };
+        let first = market.begin(new("order-1", 500)).await.unwrap();
+        let paid = market.payments.submit(&first).await.unwrap();
+        let again = market.begin(new("order-1", 500)).await.unwrap();
+        assert_eq!((again.id.clone(), again.state), (paid.id, State::Authorised));
+        assert_eq!(market.payments.submit(&again).await.unwrap().version, 2, "it is not asked for twice");
+        for other in [new("order-2", 500), new("order-1", 501)] {
+            assert!(matches!(market.begin(other).await, Err(PaymentError::KeyReused)));
+        }
+        let mut bobs = new("order-2", 700);
+        bobs.payer = "user-bob".parse().unwrap();
+        assert_ne!(market.begin(bobs).await.unwrap().id, first.id, "keys are each payer's own");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_paid_is_refused() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let wrong = market.begin(Market::new("order-1", 100, Source::Card(card("4242424242424241")))).await;
+        let problem = Problem::from(wrong.unwrap_err());
+        assert_eq!((problem.status, problem.errors[0].pointer.as_ref()), (422, "/card/number"));
+        for minor in [0, -5] {
+            let new = Market::new("order-1", minor, Source::Token("tok_visa".into()));
+            assert!(matches!(market.begin(new).await, Err(PaymentError::NothingToPay)));
+        }
+        let unknown = market.begin(Market::new("order-1", 100, Source::Token("tok_nonsense".into()))).await;
+        assert!(matches!(unknown, Err(PaymentError::Invalid(_))));
+        let mut new = Market::new("order-1", 100, Source::Token("tok_visa".into()));
+        new.purpose = "nobody";
+        assert!(matches!(market.begin(new).await, Err(PaymentError::NoPurpose(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn time_outs_are_unknown_until_the_bank_is_asked_again() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let found = market.pay("order-1", "tok_timeoutFound").await;
+        let never = market.pay("order-2", "tok_timeoutNever").await;
+        assert_eq!((found.state, never.state), (State::Unknown, State::Unknown));
+        assert!(market.told().is_empty(), "nobody knows yet");
+        market.later(2);
+        market.payments.sweep().await.unwrap();
+        assert_eq!(market.payments.find(&found.id).await.unwrap().state, State::Unknown, "still no answer");
+        market.settle_down().await;
+        assert_eq!(market.payments.find(&found.id).await.unwrap().state, State::Captured);
+        let never = market.payments.find(&never.id).await.unwrap();
+        assert_eq!((never.state, never.failure.unwrap().code.as_str()), (State::Failed, "never_reached"));
+        assert_eq!(market.told(), ["failed", "captured"]);
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_buyer_confirms_or_refuses_at_the_bank() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.pay("order-1", "tok_threeDSecure2Required").await;
+        assert_eq!(payment.state, State::Submitted);
+        assert!(matches!(payment.next_action, Some(NextAction::Redirect { .. })));
+        let bob = market.person("bob", &[identity::Role::User]);
+        let strange = market.payments.confirm_at_bank(&bob, &payment.id, true).await;
+        assert!(matches!(strange, Err(PaymentError::NotFound(_))), "it is not Bob's to confirm");
+        let confirmed = market.payments.confirm_at_bank(&market.ada(), &payment.id, true).await.unwrap();
+        assert_eq!(confirmed.state, State::Authorised);
+        let twice = market.payments.confirm_at_bank(&market.ada(), &payment.id, false).await;
+        assert!(matches!(twice, Err(PaymentError::WrongState(State::Authorised))));
+        let refused = market.pay("order-2", "tok_threeDSecure2Required").await;
+        let refused = market.payments.confirm_at_bank(&market.ada(), &refused.id, false).await.unwrap();
+        assert_eq!(refused.failure.unwrap().code, "authentication_failed");
+        market.settle_down().await;
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_intent_gets_its_card_later_and_is_called_off_when_forgotten() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let begun = market.begin(Market::new("order-1", 1_000, Source::Browser)).await.unwrap();
+        assert_eq!(begun.state, State::Created);
+        let intent = market.payments.submit(&begun).await.unwrap();
+        assert_eq!((intent.state, intent.next_action), (State::Submitted, Some(NextAction::Card)));
+        let declined = card("4000000000000002");
+        let failed = market.payments.confirm_with_card(&market.ada(), &begun.id, &declined).await.unwrap();
+        assert_eq!(failed.state, State::Failed);
+        let forgotten = market.begin(Market::new("order-2", 1_000, Source::Browser)).await.unwrap();
+        market.payments.submit(&forgotten).await.unwrap();
+        market.settle_down().await;
+        assert_eq!(market.payments.find(&forgotten.id).await.unwrap().state, State::Submitted);
+        market.later(25 * 3_600);
+        market.payments.sweep().await.unwrap();
+        assert_eq!(market.payments.find(&forgotten.id).await.unwrap().state, State::Cancelled);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_late_is_given_back() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        // Reserved after the thing was gone: released, never captured.
+        let late = market.pay("order-1", "tok_late").await;
+        assert_eq!(late.state, State::Submitted);
+        market.till.is_shut.store(true, Ordering::SeqCst);
+        market.settle_down().await;
+        let late = market.payments.find(&late.id).await.unwrap();
+        assert_eq!((late.state, late.failure.unwrap().code.as_str()), (State::Cancelled, "gone"));
+        assert_eq!(market.door.captures.load(Ordering::SeqCst), 0);
+        // Taken at once by the bank: refunded by itself, and the books are even.
+        let taken = market.paid("order-2", "tok_automatic").await;
+        assert_eq!((taken.state, taken.refunded_minor, taken.refunding_minor), (State::Captured, 1_000, 0));
+        assert_eq!(market.balance(CLEARING).await, (0, 0));
+        assert_eq!(market.balance(Account::RefundReserve).await, (0, 0));
+        assert_eq!(market.told(), ["cancelled"], "the till never saw the money");
+        assert!(market.events("charge.created").await.is_empty());
+        assert_eq!(market.events("refund.settled").await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_called_off_takes_nothing() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let tokens = ["tok_threeDSecure2Required", "tok_late", "tok_timeoutFound"];
+        let mut live = Vec::new();
+        for token in tokens {
+            live.push(market.pay("order-1", token).await);
+        }
+        let done = market.pay("order-1", "tok_visa").await;
+        assert_eq!(market.payments.cancel_live("order-1").await.unwrap(), 3);
+        assert_eq!(market.payments.cancel_live("order-1").await.unwrap(), 0);
+        market.settle_down().await;
+        for payment in live {
+            assert_eq!(market.payments.find(&payment.id).await.unwrap().state, State::Cancelled);
+        }
+        assert_eq!(market.payments.find(&done.id).await.unwrap().state, State::Captured, "that was paid");
+        assert_eq!(market.told().iter().filter(|told| **told == "cancelled").count(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reservation_that_lapses_is_told_as_a_failure() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.paid("order-1", "tok_captureLapses").await;
+        assert_eq!(
+            (payment.state, payment.failure.unwrap().code.as_str()),
+            (State::Failed, "reservation_lapsed")
+        );
+        assert_eq!(market.told(), ["failed"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wallet_pays_at_once_and_never_too_much() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let wallet = Account::Wallet("user-ada".parse().unwrap());
+        let poor = market.begin(Market::new("order-1", 700, Source::Wallet)).await.unwrap_err();
+        assert!(matches!(poor, PaymentError::WalletTooLow { missing } if missing == usd(700)));
+        let into = wallet.clone();
+        let now = market.clock.now();
+        let top_up = async move |tx: &mut Tx| {
+            let gift = NewTransfer::new(Account::Promotions, into.clone(), usd(1_000), "gift");
+            ledger::post(tx, now, "gift-1", &[gift]).await
+        };
+        market.store.write(top_up).await.unwrap();
+        let paid = market.begin(Market::new("order-1", 700, Source::Wallet)).await.unwrap();
+        assert_eq!((paid.state, paid.gateway), (State::Captured, "wallet"));
+        assert_eq!(market.payments.submit(&paid).await.unwrap(), paid, "nothing is left to ask");
+        let poor = market.begin(Market::new("order-2", 700, Source::Wallet)).await.unwrap_err();
+        let problem = Problem::from(poor);
+        assert_eq!((problem.status, problem.code.as_ref()), (402, "payments.wallet_too_low"));
+        assert!(problem.detail.contains("$4.00"), "{}", problem.detail);
+        assert_eq!(market.balance(wallet.clone()).await, (300, 0));
+        let refund = market.refund(&paid, 200).await.unwrap();
+        assert_eq!(refund.state, RefundState::Settled);
+        assert_eq!(market.balance(wallet.clone()).await, (500, 0));
+        // Ten at once, of which one can be paid.
+        let tries =
+            join_all((0..10).map(|n| market.begin(Market::new(&format!("order-{n}"), 400, Source::Wallet))))
+                .await;
+        assert_eq!(tries.iter().filter(|done| done.is_ok()).count(), 1);
+        assert_eq!(market.balance(wallet).await, (100, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refunds_never_exceed_the_capture() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.paid("order-1", "tok_visa").await;
+        let tries = join_all((0..20).map(|_| market.refund(&payment, 300))).await;
+        let done = tries.iter().filter(|refund| refund.is_ok()).count();
+        assert_eq!(done, 3, "three of 3.00 fit into 10.00");
+        assert!(tries.iter().filter_map(|refund| refund.as_ref().err()).all(
+            |error| matches!(error, PaymentError::TooMuch { .. })
+        ));
+        let payment = market.payments.find(&payment.id).await.unwrap();
+        assert_eq!((payment.refunded_minor, payment.refunding_minor), (900, 0));
+        assert_eq!(market.balance(CLEARING).await, (100, 0));
+        assert!(matches!(market.refund(&payment, 101).await, Err(PaymentError::TooMuch { left }) if left == usd(100)));
+        assert_eq!(market.refund(&payment, 100).await.unwrap().state, RefundState::Settled);
+        assert_eq!(market.balance(Account::Seller(seller())).await, (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refunds_that_are_refused_or_time_out_come_right() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.paid("order-1", "tok_refundFails").await;
+        let refund = market.refund(&payment, 400).await.unwrap();
+        assert_eq!(refund.state, RefundState::Failed);
+        let payment = market.payments.find(&payment.id).await.unwrap();
+        assert_eq!((payment.refunded_minor, payment.refunding_minor), (0, 0), "it can be refunded again");
+        assert_eq!(market.balance(Account::Seller(seller())).await, (1_000, 0));
+        let payment = market.paid("order-2", "tok_refundUnknown").await;
+        let refund = market.refund(&payment, 400).await.unwrap();
+        assert_eq!(refund.state, RefundState::Unknown);
+        assert_eq!(market.balance(Account::Seller(seller())).await, (2_000, 400), "it stays reserved");
+        market.settle_down().await;
+        assert_eq!(market.payments.find(&payment.id).await.unwrap().refunded_minor, 400);
+        assert_eq!(market.balance(Account::Seller(seller())).await, (1_600, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn disputes_are_opened_and_end() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let (won, lost) = (
+            market.pay("order-1", "tok_createDisputeWon").await,
+            market.pay("order-2", "tok_createDispute").await,
+        );
+        market.later(6);
+        market.payments.sweep().await.unwrap();
+        assert_eq!(market.balance(CLEARING).await, (2_000, 0));
+        market.later(5);
+        market.payments.sweep().await.unwrap();
+        assert_eq!(market.balance(CLEARING).await, (0, 0), "both amounts are withheld");
+        market.settle_down().await;
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+        assert_eq!(market.balance(Account::Seller(seller())).await, (1_000, 0));
+        assert_eq!(market.balance(Account::Disputes("sandbox")).await, (0, 0));
+        let admin = market.person("op", &[identity::Role::Admin]);
+        for (payment, state) in [(won, "won"), (lost, "lost")] {
+            let details = market.payments.payment(&admin, &payment.id).await.unwrap();
+            assert_eq!(details.disputes[0].state.name(), state);
+        }
+        assert_eq!(market.events("payment.disputed").await.len(), 4);
+    })
+    .await;
+}
+
+/// The process dies in every call to the gateway, after the bank did its work; the next process heals it.
+#[tokio::test]
+async fn a_kill_at_any_point_takes_the_money_once() {
+    both(&migrations(), async |store| {
+        let mut market = Market::on(store);
+        for hangs_at in 1..=4 {
+            let before = market.balance(CLEARING).await.0;
+            market.door.calls.store(0, Ordering::SeqCst);
+            market.door.hangs_at.store(hangs_at, Ordering::SeqCst);
+            let subject = format!("order-{hangs_at}");
+            let begun =
+                market.begin(Market::new(&subject, 1_000, Source::Token("tok_visa".into()))).await.unwrap();
+            let (room, payment) = (market.payments.clone(), begun.clone());
+            let work = tokio::spawn(async move {
+                let _ = room.submit(&payment).await;
+                room.run().await;
+            });
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            work.abort();
+            let _ = work.await;
+            market = market.again();
+            market.settle_down().await;
+            let payment = market.payments.find(&begun.id).await.unwrap();
+            assert_eq!(payment.state, State::Captured, "killed in call {hangs_at}");
+            assert_eq!(market.balance(CLEARING).await.0 - before, 1_000, "killed in call {hangs_at}");
+        }
+        // And between the steps: begun and never submitted; reserved and never handed to the worker.
+        let begun =
+            market.begin(Market::new("order-x", 1_000, Source::Token("tok_visa".into()))).await.unwrap();
+        let reserved = market.pay("order-y", "tok_visa").await;
+        let market = market.again();
+        market.settle_down().await;
+        for id in [&begun.id, &reserved.id] {
+            assert_eq!(market.payments.find(id).await.unwrap().state, State::Captured);
+        }
+        assert_eq!(market.events("charge.created").await.len(), 6);
+        assert_eq!(market.told(), ["captured"; 6]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kill_during_a_refund_pays_it_once() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.paid("order-1", "tok_visa").await;
+        market.door.calls.store(0, Ordering::SeqCst);
+        market.door.hangs_at.store(1, Ordering::SeqCst);
+        let killed =
+            tokio::time::timeout(std::time::Duration::from_millis(200), market.refund(&payment, 600));
+        assert!(killed.await.is_err());
+        let market = market.again();
+        assert_eq!(
+            market.balance(Account::Seller(seller())).await,
+            (1_000, 600),
+            "reserved before it was asked"
+        );
+        market.settle_down().await;
+        assert_eq!(market.payments.find(&payment.id).await.unwrap().refunded_minor, 600);
+        assert_eq!(market.balance(Account::Seller(seller())).await, (400, 0));
+    })
+    .await;
+}
+
+/// Two processes and the buyer's own request at once: one capture.
+#[tokio::test]
+async fn racing_workers_take_the_money_once() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let begun =
+            market.begin(Market::new("order-1", 1_000, Source::Token("tok_visa".into()))).await.unwrap();
+        market.later(60);
+        let (one, two) = (market.again(), market.again());
+        let asks = (0..8).map(|n| {
+            let room = if n % 2 == 0 { one.payments.clone() } else { two.payments.clone() };
+            let payment = begun.clone();
+            tokio::spawn(async move {
+                let _ = room.submit(&payment).await;
+                let _ = room.sweep().await;
+            })
+        });
+        join_all(asks).await;
+        market.settle_down().await;
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+        assert_eq!(market.told(), ["captured"]);
+    })
+    .await;
+}
