@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use blobs::Blobs;
+use catalog::Catalog;
 use events::Log;
 use identity::Identity;
 use kernel::Clock;
@@ -22,6 +23,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     events::MIGRATIONS,
     identity::MIGRATIONS,
     registry::MIGRATIONS,
+    catalog::MIGRATIONS,
     webhooks::MIGRATIONS,
     crate::demo::MIGRATIONS,
 ];
@@ -45,6 +47,8 @@ pub struct Rooms {
     pub identity: Identity,
     /// Packages.
     pub registry: Registry,
+    /// What is for sale.
+    pub catalog: Catalog,
     /// Telling other programs what happened.
     pub webhooks: Webhooks,
 }
@@ -88,6 +92,7 @@ impl Rooms {
             Identity::new(store.clone(), clock.clone(), identity_settings(config, data, addresses)?);
         let vault = vault(config, data)?;
         let log = Log::new(store.clone());
+        let catalog = Catalog::new(store.clone(), identity.clone());
         let registry =
             Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config))
                 .with_uplinks(&uplink_settings(config))
@@ -95,7 +100,7 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, webhooks })
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, webhooks })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Demo data: accounts, an organisation, and small packages that work, made as real tarballs and published through
 //! the registry's own door. Counts are never invented: downloads begin at zero.
 
+mod listings;
 mod packages;
 mod tarball;
 
@@ -53,6 +54,9 @@ pub enum DemoError {
     /// An account cannot be made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Something cannot be listed.
+    #[error(transparent)]
+    Catalog(#[from] catalog::CatalogError),
     /// The registry refused something.
     #[error("{0} cannot be published: {1}")]
     Refused(String, String),
@@ -114,6 +118,7 @@ async fn fill_in(rooms: &Rooms, operator: bool) -> Result<Made, DemoError> {
     create(rooms, &by, USER.0, Secret::new(USER.1), Terms { roles, verified: true, easy_password: true })
         .await?;
     publish_all(rooms).await?;
+    listings::list_all(rooms).await?;
     let admin_password = if operator { create_operator(rooms, &by).await? } else { None };
     let now = rooms.clock.now();
     rooms.store.write(async move |tx: &mut Tx| tx.execute(&FINISH_DEMO, args![now]).await).await?;

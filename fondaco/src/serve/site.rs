@@ -5,6 +5,7 @@ use web::face::{Audience, Place, Site};
 use crate::config::{Config, Registration};
 
 const ADMINS: Audience = Audience::Roles(&["admin"]);
+const SELLERS: Audience = Audience::Roles(&["publisher", "admin"]);
 
 /// The site of this configuration.
 pub(super) fn site(config: &Config, demo: bool) -> Site {
@@ -15,6 +16,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         site.sign_up = None;
     }
     site.with_public(Place::new("packages", "Packages", "/packages", "package").with_shortcut('p'))
+        .with_public(Place::new("market", "Market", "/market", "store").with_shortcut('m'))
         .with_public(Place::new("api", "API", "/docs/api", "code"))
         .with_console("Account", own("account", "Profile", "/account", "user").in_menu().with_shortcut('a'))
         .with_console("Account", own("tokens", "API tokens", "/account/tokens", "key-round").in_menu())
@@ -25,6 +27,10 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         )
         .with_console("Account", own("webhooks", "Webhooks", "/account/webhooks", "webhook"))
         .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
+        .with_console(
+            "Sell",
+            Place::new("sell-listings", "Listings", "/sell/listings", "tag").for_audience(SELLERS),
+        )
         .with_console(
             "Operate",
             Place::new("users", "Users", "/operator/users", "users").for_audience(ADMINS),

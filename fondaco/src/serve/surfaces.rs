@@ -114,6 +114,7 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
     identity::routes()
         .with_state(rooms.identity.clone())
         .merge(registry::api::routes(rooms.registry.clone()))
+        .merge(catalog::routes().with_state(rooms.catalog.clone()))
         .merge(webhooks::routes(rooms.webhooks.clone()))
         .merge(jobs::api(rooms.store.clone(), rooms.identity.clone()))
         .merge(reference::routes(rooms.identity.clone(), &addresses.web))
@@ -124,6 +125,7 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
 fn pages(rooms: &Rooms) -> Routes {
     identity::pages(rooms.identity.clone())
         .merge(registry::page::routes(rooms.registry.clone()))
+        .merge(catalog::pages(rooms.catalog.clone()))
         .merge(webhooks::pages(rooms.webhooks.clone()))
         .merge(jobs::pages(rooms.store.clone(), rooms.identity.clone()))
 }
