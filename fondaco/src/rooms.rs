@@ -6,6 +6,7 @@ use catalog::Catalog;
 use events::Log;
 use identity::Identity;
 use kernel::Clock;
+use ledger::Ledger;
 use mail::{MailConfig, Mailer, SmtpConfig, SmtpTls};
 use registry::Registry;
 use store::{Migrations, Store};
@@ -22,6 +23,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     blobs::MIGRATIONS,
     events::MIGRATIONS,
     identity::MIGRATIONS,
+    ledger::MIGRATIONS,
     registry::MIGRATIONS,
     catalog::MIGRATIONS,
     webhooks::MIGRATIONS,
@@ -49,6 +51,8 @@ pub struct Rooms {
     pub registry: Registry,
     /// What is for sale.
     pub catalog: Catalog,
+    /// The books.
+    pub ledger: Ledger,
     /// Telling other programs what happened.
     pub webhooks: Webhooks,
 }
@@ -93,6 +97,7 @@ impl Rooms {
         let vault = vault(config, data)?;
         let log = Log::new(store.clone());
         let catalog = Catalog::new(store.clone(), identity.clone());
+        let ledger = Ledger::new(store.clone(), identity.clone());
         let registry =
             Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config))
                 .with_uplinks(&uplink_settings(config))
@@ -100,7 +105,7 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, webhooks })
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, webhooks })
     }
 }
 

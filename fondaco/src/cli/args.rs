@@ -336,6 +336,11 @@ pub(crate) enum Admin {
     /// Background work.
     #[command(subcommand)]
     Jobs(AdminJobs),
+    /// What all accounts of the ledger add up to, by currency.
+    TrialBalance(Place),
+    /// Read the whole ledger and fail where it is wrong.
+    #[command(after_help = "Examples:\n  fondaco admin audit-ledger --json")]
+    AuditLedger(Place),
 }
 
 /// Users.

@@ -90,6 +90,7 @@ fn spawn(
 /// The recurring work of the program, once per period over all processes.
 fn worker(rooms: &Rooms) -> jobs::Runner {
     let (clean, collect, adopt) = (rooms.clone(), rooms.clone(), rooms.clone());
+    let condense = rooms.clone();
     let evict = rooms.clone();
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
     rooms
@@ -108,6 +109,13 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
             let rooms = evict.clone();
             async move {
                 rooms.registry.evict_upstream(rooms.clock.now()).await?;
+                Ok(())
+            }
+        })
+        .every("ledger.condense", CLEAN_EVERY, move |_| {
+            let rooms = condense.clone();
+            async move {
+                ledger::condense(&rooms.store).await?;
                 Ok(())
             }
         })

@@ -113,7 +113,14 @@ fn document(version: &str) -> utoipa::openapi::OpenApi {
                 .build(),
         )
         .build();
-    for room in [identity::openapi(), registry::api::openapi(), catalog::openapi(), webhooks::openapi(), super::jobs::openapi()] {
+    for room in [
+        identity::openapi(),
+        registry::api::openapi(),
+        catalog::openapi(),
+        ledger::api::openapi(),
+        webhooks::openapi(),
+        super::jobs::openapi(),
+    ] {
         document.merge(room);
     }
     let components = document.components.get_or_insert_with(Default::default);

@@ -39,6 +39,10 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
             "Operate",
             Place::new("audit", "Audit trail", "/operator/audit", "scroll-text").for_audience(ADMINS),
         )
+        .with_console(
+            "Operate",
+            Place::new("ledger", "Ledger", "/operator/ledger", "scale").for_audience(ADMINS),
+        )
         .with_console("Operate", Place::new("jobs", "Jobs", "/operator/jobs", "list").for_audience(ADMINS))
         .with_foot(Place::new("foot-api", "API", "/docs/api", "code"))
         .with_foot(Place::new("foot-openapi", "OpenAPI", "/openapi.json", "code"))

@@ -115,6 +115,7 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
         .with_state(rooms.identity.clone())
         .merge(registry::api::routes(rooms.registry.clone()))
         .merge(catalog::routes().with_state(rooms.catalog.clone()))
+        .merge(ledger::api::routes(rooms.ledger.clone()))
         .merge(webhooks::routes(rooms.webhooks.clone()))
         .merge(jobs::api(rooms.store.clone(), rooms.identity.clone()))
         .merge(reference::routes(rooms.identity.clone(), &addresses.web))
@@ -126,6 +127,7 @@ fn pages(rooms: &Rooms) -> Routes {
     identity::pages(rooms.identity.clone())
         .merge(registry::page::routes(rooms.registry.clone()))
         .merge(catalog::pages(rooms.catalog.clone()))
+        .merge(ledger::page::routes(rooms.ledger.clone()))
         .merge(webhooks::pages(rooms.webhooks.clone()))
         .merge(jobs::pages(rooms.store.clone(), rooms.identity.clone()))
 }

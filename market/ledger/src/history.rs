@@ -75,6 +75,14 @@ pub enum Which {
     Journals(String),
     /// Those of an account.
     Account(Account, Currency),
+    /// Those of an account that moved or are still reserved: what its owner sees.
+    Statement(Account, Currency),
+}
+
+impl Which {
+    const fn is_statement(&self) -> bool {
+        matches!(self, Self::Statement(..))
+    }
 }
 
 /// The transfers of an account, the newest first.
@@ -103,8 +111,12 @@ pub async fn transfers(
     let (total,): (u64,) = match which {
         Which::All => tx.one(&sql::COUNT_TRANSFERS, args![""]).await?,
         Which::Journals(name) => tx.one(&sql::COUNT_TRANSFERS_OF_JOURNALS, args![name]).await?,
-        Which::Account(account, currency) => match keys::find(tx, account, *currency).await? {
-            Some(key) => tx.one(&sql::COUNT_TRANSFERS_OF_ACCOUNT, args![key]).await?,
+        Which::Account(account, currency) | Which::Statement(account, currency) => match keys::find(
+            tx, account, *currency,
+        )
+        .await?
+        {
+            Some(key) => tx.one(&sql::COUNT_TRANSFERS_OF_ACCOUNT, args![key, which.is_statement()]).await?,
             None => (0,),
         },
     };
@@ -136,9 +148,12 @@ async fn list(
         Which::Journals(name) => {
             tx.all(&sql::LIST_TRANSFERS_OF_JOURNALS, args![name, before, limit, offset]).await?
         }
-        Which::Account(account, currency) => {
+        Which::Account(account, currency) | Which::Statement(account, currency) => {
             let Some(key) = keys::find(tx, account, *currency).await? else { return Ok(Vec::new()) };
-            tx.all(&sql::LIST_TRANSFERS_OF_ACCOUNT, args![key, before, limit, offset]).await?
+            // Of each side as many as could be on the page.
+            let most = limit.saturating_add(offset);
+            let args = args![key, before, limit, offset, most, which.is_statement()];
+            tx.all(&sql::LIST_TRANSFERS_OF_ACCOUNT, args).await?
         }
     })
 }

@@ -90,17 +90,22 @@ sql! {
     pub(crate) LIST_TRANSFERS_OF_ACCOUNT = "select t.seq, j.name, j.created_at, t.phase, e.phase, d.name, c.name, \
         t.amount, d.currency, t.reason, t.matures_at from ( \
             select * from (select * from ledger_transfer where debit = $1 and seq < $2 \
-                order by seq desc limit $3 + $4) as debits \
+                and ($6 = 0 or phase in (0, 2) or (phase = 1 and not exists \
+                    (select 1 from ledger_transfer e where e.pending = ledger_transfer.seq))) order by seq desc limit $5) as debits \
             union all select * from (select * from ledger_transfer where credit = $1 and seq < $2 \
-                order by seq desc limit $3 + $4) as credits) as t \
+                and ($6 = 0 or phase in (0, 2) or (phase = 1 and not exists \
+                    (select 1 from ledger_transfer e where e.pending = ledger_transfer.seq))) order by seq desc limit $5) as credits) as t \
         join ledger_journal j on j.seq = t.seq / 256 \
         join ledger_account d on d.key = t.debit join ledger_account c on c.key = t.credit \
         left join ledger_transfer e on e.pending = t.seq order by t.seq desc limit $3 offset $4";
     pub(crate) COUNT_TRANSFERS = "select count(*) from ledger_transfer where $1 = ''";
     pub(crate) COUNT_TRANSFERS_OF_JOURNALS = "select count(*) from ledger_journal j join ledger_transfer t \
         on t.seq between j.seq * 256 and j.seq * 256 + 255 where j.name >= $1 and j.name < $1 || '~'";
-    pub(crate) COUNT_TRANSFERS_OF_ACCOUNT = "select (select count(*) from ledger_transfer where debit = $1) + \
-        (select count(*) from ledger_transfer where credit = $1)";
+    pub(crate) COUNT_TRANSFERS_OF_ACCOUNT = "select (select count(*) from ledger_transfer where debit = $1 \
+            and ($2 = 0 or phase in (0, 2) or (phase = 1 and not exists \
+            (select 1 from ledger_transfer e where e.pending = ledger_transfer.seq)))) + (select count(*) from ledger_transfer where credit = $1 \
+            and ($2 = 0 or phase in (0, 2) or (phase = 1 and not exists \
+            (select 1 from ledger_transfer e where e.pending = ledger_transfer.seq))))";
 
     pub(crate) LIST_ACCOUNTS = "select a.name, a.kind, a.currency, a.debit_normal, \
         cast(coalesce(k.debits, 0) + coalesce((select sum(case when phase in (0, 2) then amount else 0 end) \

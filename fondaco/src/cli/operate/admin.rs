@@ -20,6 +20,12 @@ use super::open;
 use crate::config::parse_duration;
 use crate::rooms::Rooms;
 
+impl From<ledger::LedgerError> for Failure {
+    fn from(error: ledger::LedgerError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
 impl From<IdentityError> for Failure {
     fn from(error: IdentityError) -> Self {
         Problem::from(error).into()
@@ -27,13 +33,13 @@ impl From<IdentityError> for Failure {
 }
 
 /// What every command here works with.
-struct Desk {
-    rooms: Rooms,
-    by: Caller,
+pub(super) struct Desk {
+    pub(super) rooms: Rooms,
+    pub(super) by: Caller,
 }
 
 impl Desk {
-    async fn open(terminal: &Terminal, place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn open(terminal: &Terminal, place: &Place) -> Result<Self, Failure> {
         let rooms = open(terminal, place).await?.rooms;
         let by = Caller::system(rooms.clock.now());
         Ok(Self { rooms, by })
@@ -59,6 +65,8 @@ pub(crate) async fn run(terminal: &Terminal, command: &Admin) -> Result<(), Fail
         Admin::Token(command) => token(terminal, command).await,
         Admin::Audit(args) => trail(terminal, args).await,
         Admin::Jobs(command) => super::jobs::run(terminal, command).await,
+        Admin::TrialBalance(place) => super::ledger::trial_balance(terminal, place).await,
+        Admin::AuditLedger(place) => super::ledger::audit(terminal, place).await,
     }
 }
 

@@ -7,6 +7,7 @@ pub(super) mod demo;
 pub(super) mod doctor;
 mod jobs;
 mod look;
+mod ledger;
 pub(super) mod migrate;
 pub(super) mod serve;
 
