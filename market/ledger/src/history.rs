@@ -111,14 +111,14 @@ pub async fn transfers(
     let (total,): (u64,) = match which {
         Which::All => tx.one(&sql::COUNT_TRANSFERS, args![""]).await?,
         Which::Journals(name) => tx.one(&sql::COUNT_TRANSFERS_OF_JOURNALS, args![name]).await?,
-        Which::Account(account, currency) | Which::Statement(account, currency) => match keys::find(
-            tx, account, *currency,
-        )
-        .await?
-        {
-            Some(key) => tx.one(&sql::COUNT_TRANSFERS_OF_ACCOUNT, args![key, which.is_statement()]).await?,
-            None => (0,),
-        },
+        Which::Account(account, currency) | Which::Statement(account, currency) => {
+            match keys::find(tx, account, *currency).await? {
+                Some(key) => {
+                    tx.one(&sql::COUNT_TRANSFERS_OF_ACCOUNT, args![key, which.is_statement()]).await?
+                }
+                None => (0,),
+            }
+        }
     };
     Ok(Page { items, total })
 }
@@ -152,7 +152,8 @@ async fn list(
             let Some(key) = keys::find(tx, account, *currency).await? else { return Ok(Vec::new()) };
             // Of each side as many as could be on the page.
             let most = limit.saturating_add(offset);
-            let args = args![key, before, limit, offset, most, which.is_statement()];
+            let only_own = which.is_statement();
+            let args = args![key, before, limit, offset, most, only_own];
             tx.all(&sql::LIST_TRANSFERS_OF_ACCOUNT, args).await?
         }
     })
