@@ -39,6 +39,10 @@ openapi:
 bench-registry *ARGS:
     scripts/bench-registry {{ ARGS }}
 
+# Measure holding and paying over HTTP, on both databases
+bench-orders *ARGS:
+    scripts/bench-orders {{ ARGS }}
+
 # Take pictures of every page in both themes
 screenshots *ARGS:
     scripts/screenshots {{ ARGS }}

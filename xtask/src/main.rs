@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod http;
 mod openapi;
+mod orders;
+mod report;
 mod server;
 mod tidy;
 
@@ -29,6 +31,8 @@ enum Task {
     Openapi,
     /// Measure the registry against nginx serving the same bytes
     BenchRegistry(bench::Options),
+    /// Measure holding and paying over HTTP
+    BenchOrders(orders::Options),
 }
 
 fn main() -> Result<ExitCode> {
@@ -37,6 +41,7 @@ fn main() -> Result<ExitCode> {
         Task::Tidy => tidy::run(&root),
         Task::Openapi => openapi::run(&root),
         Task::BenchRegistry(options) => bench::run(&root, &options),
+        Task::BenchOrders(options) => orders::run(&root, &options),
     }
 }
 

@@ -47,6 +47,14 @@ impl Fondaco {
     /// # Errors
     /// If it ends or is not ready in time; the message has the end of its log.
     pub(crate) fn start(binary: &Path, data: &Path) -> Result<Self> {
+        Self::start_with(binary, data, &[])
+    }
+
+    /// The same with these variables of the environment.
+    ///
+    /// # Errors
+    /// As [`Fondaco::start`].
+    pub(crate) fn start_with(binary: &Path, data: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         std::fs::create_dir_all(data)?;
         let ready = data.join("ready.json");
         let _ = std::fs::remove_file(&ready); // of an earlier run
@@ -55,7 +63,7 @@ impl Fondaco {
 
         let mut command = Command::new(binary);
         command.args(["serve", "--rate-limits", "off", "--data-dir"]).arg(data);
-        command.envs(PORTS.iter().map(|port| (*port, "0")));
+        command.envs(PORTS.iter().map(|port| (*port, "0"))).envs(settings.iter().copied());
         let began = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let mut server = Self { child, addresses: serde_json::Value::Null, start_up: Duration::ZERO };
@@ -105,6 +113,16 @@ impl Fondaco {
         bail!("the program did not end within {PATIENCE:?} of SIGTERM")
     }
 
+    /// Ends the process without a word, as a power cut would.
+    ///
+    /// # Errors
+    /// If it has ended before.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Sends SIGTERM: by `kill`, since the standard library only knows SIGKILL.
     fn terminate(&self) {
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
@@ -123,7 +141,22 @@ impl Drop for Fondaco {
 /// # Errors
 /// If the command fails; the message has what it said.
 pub(crate) fn admin(binary: &Path, data: &Path, arguments: &[&str], input: &str) -> Result<String> {
+    admin_with(binary, data, &[], arguments, input)
+}
+
+/// The same with these variables of the environment.
+///
+/// # Errors
+/// As [`admin`].
+pub(crate) fn admin_with(
+    binary: &Path,
+    data: &Path,
+    settings: &[(&str, &str)],
+    arguments: &[&str],
+    input: &str,
+) -> Result<String> {
     let mut child = Command::new(binary)
+        .envs(settings.iter().copied())
         .arg("admin")
         .args(arguments)
         .arg("--data-dir")

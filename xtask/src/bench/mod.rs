@@ -10,18 +10,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::http::{Connection, Url};
+use crate::report::{self, Figure, Target, median};
 use crate::server::{Fondaco, admin, build};
 use nginx::Nginx;
 use npm::{noise, publish_document};
 use publish::Registry;
 use read::{Effort, Subject};
-use report::{Figure, Target, median};
 
 mod nginx;
 mod npm;
 mod publish;
 mod read;
-mod report;
 mod wrk;
 
 const SMALL: &str = "bench-small";

@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 
 use super::npm::{noise, publish_document};
-use super::report::{Figure, Target, median};
 use crate::http::{Connection, Url};
+use crate::report::{Figure, Target, median};
 
 /// Connections that publish at the same time.
 const PUBLISHERS: usize = 8;

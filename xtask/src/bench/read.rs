@@ -6,9 +6,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::nginx::{Nginx, store};
 use super::publish::Registry;
-use super::report::{Figure, Target, median};
 use super::wrk;
 use crate::http::{Answer, Connection, Url};
+use crate::report::{Figure, Target, median};
 
 /// What npm sends when it installs.
 const INSTALL: &[(&str, &str)] =
