@@ -163,7 +163,9 @@ pub(super) async fn change(
     let before = registry.upstream_policy(&visit.caller, &org).await?;
     let result = match draft(&before, &sent) {
         Ok((draft, words)) => {
-            let set = registry.set_upstream_policy(&visit.caller, &org, Expected::ByBody(sent.version), draft).await;
+            let set = registry
+                .set_upstream_policy(&visit.caller, &org, Expected::ByBody(sent.version), draft)
+                .await;
             set.map(|_| words).map_err(Problem::from)
         }
         Err(problem) => Err(problem),

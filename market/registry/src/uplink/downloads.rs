@@ -10,8 +10,11 @@ use store::{Store, StoreError, Tx, args};
 use super::sql;
 use crate::NpmName;
 
-/// By name, version and day: how often, and when last.
-type Counts = HashMap<(NpmName, String, i64), (i64, Timestamp)>;
+/// Which release on which day.
+type Key = (NpmName, String, i64);
+/// How often, and when last.
+type Counted = (i64, Timestamp);
+type Counts = HashMap<Key, Counted>;
 
 /// The counts that are not written yet.
 #[derive(Debug, Default)]
@@ -45,12 +48,12 @@ impl Downloads {
     }
 }
 
-fn add(counts: &mut Counts, key: (NpmName, String, i64), (count, at): (i64, Timestamp)) {
+fn add(counts: &mut Counts, key: Key, (count, at): Counted) {
     let counted = counts.entry(key).or_insert((0, at));
     *counted = (counted.0 + count, counted.1.max(at));
 }
 
-async fn write(tx: &mut Tx, rows: &[((NpmName, String, i64), (i64, Timestamp))]) -> Result<(), StoreError> {
+async fn write(tx: &mut Tx, rows: &[(Key, Counted)]) -> Result<(), StoreError> {
     for ((name, version, day), (count, used_at)) in rows {
         tx.execute(&sql::COUNT_DOWNLOADS, args![name, version, day, count]).await?;
         tx.execute(&sql::USE_FILE, args![name, version, used_at]).await?;

@@ -246,7 +246,7 @@ async fn a_tarball_is_fetched_from_where_it_may_be() {
 fn every_operation_is_described() {
     let document = serde_json::to_value(registry::api::openapi()).unwrap();
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(paths.len(), 6, "{paths:?}");
+    assert_eq!(paths.len(), 7, "{paths:?}");
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             assert!(operation["summary"].is_string(), "{method} {path}");

@@ -108,7 +108,7 @@ impl Uplinks {
             });
             let mut newest: Vec<_> = refused.collect();
             foreign.apply(rules);
-            newest.sort_by(|one, other| other.published_at.cmp(&one.published_at));
+            newest.sort_by_key(|release: &RefusedRelease| std::cmp::Reverse(release.published_at));
             let refused = newest.len();
             newest.truncate(LISTED);
             let latest = foreign.tag("latest").map(str::to_owned);
