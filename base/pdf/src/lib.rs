@@ -58,6 +58,17 @@ impl From<PdfError> for Problem {
     }
 }
 
+kernel::problems! {
+    "pdf.too_large":
+        "One document has at most 10,000 rows and a million characters.",
+        "Nothing was changed.",
+        "Choose a shorter period, or fetch the list as CSV.";
+    "pdf.failed":
+        "The document could not be made: a fault of ours.",
+        "Nothing was changed.",
+        "Tell the operator the request id.";
+}
+
 /// How a column's cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {

@@ -199,6 +199,10 @@ kernel::problems! {
         "The rules for upstream packages have wrong fields; `errors` names each.",
         "Nothing was changed.",
         "Mend the fields and send them again.";
+    "registry.search_starts":
+        "The search reads all packages after a start and is not ready yet.",
+        "Nothing was changed.",
+        "Ask again after the seconds in Retry-After.";
     "analytics.invalid":
         "These figures cannot be counted; `errors` names the fields.",
         "Only reading was tried.",
