@@ -70,6 +70,14 @@ impl Payments {
         if was_given { self.submit(&payment).await } else { Err(PaymentError::WrongState(payment.state)) }
     }
 
+    /// Where a buyer goes on: the next page of the payment, what was paid for, or the payment itself.
+    #[must_use]
+    pub fn page_of(&self, payment: &Payment) -> String {
+        let next = Self::next_page(payment).filter(|_| payment.state.is_open());
+        let thing = || self.purpose(&payment.purpose).ok().and_then(|purpose| purpose.page(&payment.subject));
+        next.or_else(thing).unwrap_or_else(|| format!("/pay/{}", payment.id))
+    }
+
     /// The page on which the buyer goes on, where there is one.
     #[must_use]
     pub fn next_page(payment: &Payment) -> Option<String> {

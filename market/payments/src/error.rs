@@ -8,6 +8,39 @@ use store::StoreError;
 
 use crate::payment::{Reason, State};
 
+kernel::problems! {
+    "payments.invalid": "Some fields of the request cannot be taken, such as a wrong card number.",
+        "Nothing was charged.", "Correct the fields that the answer names and send it again.";
+    "payments.missing": "There is no such payment, method or webhook, or it belongs to somebody else.",
+        "Nothing was changed.", "Check the id, and that you are signed in as its owner.";
+    "payments.wallet_too_low": "The wallet holds less than the price.",
+        "Nothing was taken.", "Top the wallet up by what the answer names, or pay by card.";
+    "payments.refused": "What was to be paid for is no longer reserved.",
+        "Nothing was charged.", "Order it again if there is some left.";
+    "payments.refund_too_large": "The refund is larger than what is left of the payment.",
+        "Nothing was refunded.", "Refund at most what the answer names.";
+    "payments.wrong_state": "The payment is in another state than this needs.",
+        "Nothing was changed.", "Read the payment again; its state tells what can be done.";
+    "payments.key_reused": "An idempotency key names another payment or refund already.",
+        "Nothing was charged.", "Use a fresh key, or repeat the first request exactly.";
+    "payments.nothing_to_pay": "The amount is nothing or less.",
+        "Nothing was charged.", "Send an amount of at least one minor unit.";
+    "payments.no_gateway": "No payment gateway of this market takes this way to pay.",
+        "Nothing was charged.", "Choose another way to pay; operators set payments.stripe_key.";
+    "payments.card_refused": "The bank refused the card.",
+        "Nothing was charged and nothing was saved.", "Use another card, or ask the bank.";
+    "payments.gateway_unreachable": "The payment gateway does not answer.",
+        "Nothing was changed here.", "Try again in a moment.";
+    "payments.failed": "The payment could not be handled, by a fault of the market.",
+        "Nothing was changed.", "Tell the operator the request id.";
+    "payments.webhooks_off": "The market takes no webhooks of a gateway.",
+        "Nothing was kept.", "Set payments.stripe_key and payments.stripe_webhook_secret.";
+    "payments.webhook_too_large": "The webhook is larger than any event of a gateway.",
+        "Nothing was kept.", "Check what sends it.";
+    "payments.webhook_refused": "The webhook's signature or body does not hold.",
+        "Nothing was kept.", "Check payments.stripe_webhook_secret and the clock of the machine.";
+}
+
 /// Why a use case did not do what was asked. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentError {
@@ -134,9 +167,7 @@ fn technical(error: &PaymentError) -> Problem {
             "This market takes no payments of this kind. Nothing was charged.",
         )
         .next("Choose another way to pay. Operators set up a gateway with payments.stripe_key."),
-        PaymentError::Gateway(reason) => {
-            Problem::new(402, format!("payments.{}", reason.code), reason.message.clone())
-        }
+        PaymentError::Gateway(reason) => Problem::new(402, "payments.card_refused", reason.message.clone()),
         PaymentError::Unreachable => Problem::unavailable(
             "payments.gateway_unreachable",
             "The payment gateway does not answer. Nothing was changed here.",

@@ -273,6 +273,18 @@ pub trait Gateway: Send + Sync + 'static {
         instrument: &'a Instrument,
     ) -> BoxFuture<'a, Result<(Option<String>, Kept), GatewayError>>;
 
+    /// Prepares a card to be saved from the browser: answers with the customer and the secret for the gateway's
+    /// script. Idempotent by `key`.
+    fn prepare<'a>(
+        &'a self,
+        customer: Option<&'a str>,
+        account: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(String, String), GatewayError>> {
+        let _ = (customer, account, key);
+        Box::pin(std::future::ready(Err(GatewayError::NotOffered)))
+    }
+
     /// Forgets a card. Idempotent.
     fn forget<'a>(&'a self, instrument: &'a str) -> BoxFuture<'a, Result<(), GatewayError>>;
 

@@ -8,6 +8,7 @@
 //! * [`Payments::begin_refund`] and [`Payments::submit_refund`] do the same for money that goes back.
 //! * `apply.rs` is the one place where a gateway's answer becomes a transition.
 
+mod api;
 mod apply;
 mod begin;
 mod cancel;
@@ -18,9 +19,11 @@ mod events;
 mod gateway;
 mod give_back;
 mod inbox;
+mod intent;
 mod look_up;
 mod method;
 mod methods;
+mod page;
 mod payment;
 mod purpose;
 mod refund;
@@ -28,6 +31,7 @@ mod refunds;
 pub mod sandbox;
 mod settings;
 mod sql;
+pub mod stripe;
 mod submit;
 mod worker;
 
@@ -40,6 +44,7 @@ use kernel::Clock;
 use store::{Migrations, Store};
 use tokio::sync::{Notify, mpsc};
 
+pub use api::{openapi, routes};
 pub use begin::{NewPayment, Source};
 pub use cancel::call_off;
 pub use dispute::{Dispute, DisputeId, DisputeState};
@@ -52,8 +57,9 @@ pub use inbox::NoticeView;
 pub use look_up::PaymentDetails;
 pub use method::{Method, MethodId, MethodView};
 pub use methods::NewMethod;
+pub use page::pages;
 pub use payment::{NextAction, Payment, PaymentId, Reason, State, WALLET};
-pub use purpose::{Purpose, Told, Verdict, done};
+pub use purpose::{Due, Purpose, Told, Verdict, done};
 pub use refund::{NewRefund, Refund, RefundId, RefundState};
 pub use sandbox::Card;
 pub use settings::Settings;

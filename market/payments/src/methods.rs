@@ -75,6 +75,37 @@ impl Payments {
         self.store.write(write).await
     }
 
+    /// Prepares a card to be saved from the browser with the gateway's own script: answers with the secret for it.
+    /// What the script gives back is saved by [`Payments::add_method`].
+    ///
+    /// # Errors
+    /// As [`Payments::methods`]; [`PaymentError::NoGateway`] where the gateway has no such script.
+    pub async fn prepare_method(
+        &self,
+        by: &Caller,
+        org: Option<&str>,
+        key: &str,
+    ) -> Result<String, PaymentError> {
+        by.may(Action::Buy, &Subject::Market)?;
+        let account = whose(by, org)?;
+        let gateway = self.default_gateway().ok_or(PaymentError::NoGateway)?;
+        let (name, owner) = (gateway.name(), account.clone());
+        let look = async move |tx: &mut Tx| {
+            let customer: Option<(String,)> = tx.first(&sql::FIND_CUSTOMER, args![owner, name]).await?;
+            Ok::<_, PaymentError>(customer.map(|(customer,)| customer))
+        };
+        let known = self.store.read(look).await?;
+        let key = format!("setup/{account}/{key}");
+        let (customer, secret) =
+            gateway.prepare(known.as_deref(), account.as_str(), &key).await.map_err(refused)?;
+        let keep = async move |tx: &mut Tx| {
+            tx.execute(&sql::INSERT_CUSTOMER, args![account, name, customer]).await?;
+            Ok::<_, PaymentError>(())
+        };
+        self.store.write(keep).await?;
+        Ok(secret)
+    }
+
     fn accept(
         &self,
         by: &Caller,

@@ -1,7 +1,8 @@
 //! What is paid for: the rooms above say what a payment's transitions mean to them.
 
 use futures_util::future::LocalBoxFuture;
-use kernel::Timestamp;
+use identity::{AccountId, Caller};
+use kernel::{Money, Timestamp};
 use store::Tx;
 
 use crate::dispute::Dispute;
@@ -21,6 +22,17 @@ pub enum Verdict {
 /// The answer of a [`Purpose`]: a future that awaits nothing but its transaction.
 pub type Told<'a, T = ()> = LocalBoxFuture<'a, Result<T, PaymentError>>;
 
+/// What is to be paid for a subject, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Whose money; that the caller may spend it was checked.
+    pub payer: AccountId,
+    /// How much.
+    pub amount: Money,
+    /// What statements and lists call it.
+    pub description: String,
+}
+
 /// What is paid for. Implemented by orders (`order`), wallet (`top-up`), billing (`invoice`).
 ///
 /// Each method is called in the transaction of the transition it tells of, exactly once per transition: what it
@@ -29,6 +41,19 @@ pub type Told<'a, T = ()> = LocalBoxFuture<'a, Result<T, PaymentError>>;
 pub trait Purpose: Send + Sync + 'static {
     /// The name that payments carry: [`NewPayment::purpose`](crate::NewPayment).
     fn name(&self) -> &'static str;
+
+    /// What the caller has to pay for this subject now, for who pays by an intent (`POST /api/payments/intents`).
+    /// Checks that the caller may. A purpose that takes no intents says that there is no such thing.
+    fn due<'a>(&'a self, tx: &'a mut Tx, by: &'a Caller, subject: &'a str) -> Told<'a, Due> {
+        let _ = (tx, by, subject);
+        Box::pin(std::future::ready(Err(PaymentError::NotFound("thing to pay for"))))
+    }
+
+    /// The page of what is paid for, where a buyer goes on after paying.
+    fn page(&self, subject: &str) -> Option<String> {
+        let _ = subject;
+        None
+    }
 
     /// The bank reserved the money: deliver and say [`Verdict::Capture`], or give it back. It may come late, after
     /// [`Purpose::failed`] or [`Purpose::cancelled`].

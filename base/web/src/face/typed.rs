@@ -9,7 +9,7 @@ use super::FormState;
 use crate::Failure;
 
 /// Parts of the names of fields that are never shown again.
-const SECRET_FIELDS: [&str; 2] = ["password", "secret"];
+const SECRET_FIELDS: [&str; 4] = ["password", "secret", "cardnumber", "cvc"];
 
 /// The fields of a form as they came; a name may stand in it several times. It may hold passwords, so it has no
 /// `Debug`. Handlers take it as `Form<Typed>`.
