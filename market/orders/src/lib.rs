@@ -23,6 +23,7 @@ mod place;
 pub mod price;
 mod promo;
 mod purpose;
+mod read;
 mod refund;
 mod rules;
 mod settle;
@@ -45,6 +46,7 @@ pub use order::{Hold, HoldId, HoldState, Line, Order, OrderId, State};
 pub use pay::Paid;
 pub use place::NewOrder;
 pub use promo::{NewPromo, Off, Promo};
+pub use read::find_placed;
 pub use refund::{NewRefund, Part, Plan, PlanId, PlanLine, PlanState, What};
 pub use rules::{FeeRule, Rules, TaxRate};
 
