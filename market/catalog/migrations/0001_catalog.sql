@@ -47,9 +47,11 @@ create table listing (
 -- One thing is for sale once at a time.
 create unique index listing_subject on listing (kind, subject) where subject is not null and state <> 'archived';
 create index listing_seller on listing (seller, updated_at desc);
-create index listing_newest on listing (state, published_at desc, id);
-create index listing_cheapest on listing (state, price_from_minor, id);
-create index listing_facets on listing (state, kind, category, currency, price_from_minor);
+-- The lists of the market. Each index has all that filters look at, so that only the rows of one page are read.
+create index listing_newest on listing (state, published_at desc, id, kind, category, seller, currency, price_from_minor,
+    words);
+create index listing_cheapest on listing (state, price_from_minor, id, kind, category, seller, currency, words);
+create index listing_facets on listing (state, kind, category, seller, currency, price_from_minor, words);
 
 -- One way to buy it: a price and a stock.
 create table offer (

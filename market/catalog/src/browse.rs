@@ -196,11 +196,8 @@ async fn market(tx: &mut Tx, by: &Caller, filter: &Filter, paging: Paging) -> Re
     let [one, two, three] = patterns(&filter.text);
     let (currency, least, most) =
         filter.price.as_ref().map_or(("", 0, 0), |(currency, least, most)| (currency.code(), *least, *most));
-    let facets: Vec<Facet> = if filter.text.trim().is_empty() && seller.is_empty() {
-        tx.all(&sql::COUNT_ALL_FACETS, args![currency, least, most]).await?
-    } else {
-        tx.all(&sql::COUNT_FACETS, args![seller, one, two, three, currency, least, most]).await?
-    };
+    let counted = args![seller, one, two, three, currency, least, most];
+    let facets: Vec<Facet> = tx.all(&sql::COUNT_FACETS, counted).await?;
     let is_chosen = |facet: &&Facet| {
         filter.kind.is_none_or(|kind| kind == facet.kind)
             && (filter.category.is_none() || filter.category == facet.category)

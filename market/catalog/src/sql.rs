@@ -30,9 +30,6 @@ sql! {
         where state = 'published' and ($1 = '' or seller = $1) \
         and words like $2 escape '!' and words like $3 escape '!' and words like $4 escape '!' \
         and ($5 = '' or (currency = $5 and price_from_minor between $6 and $7)) group by kind, category";
-    /// The same without words and seller, which the index answers alone.
-    pub(crate) COUNT_ALL_FACETS = "select kind, category, count(*) from listing where state = 'published' \
-        and ($1 = '' or (currency = $1 and price_from_minor between $2 and $3)) group by kind, category";
     pub(crate) LIST_OF_SELLERS = "select id, kind, seller, title, summary, '', category, state, subject, version, \
         price_from_minor, currency, created_at, updated_at, published_at from listing \
         where seller in each($1) and ($2 = '' or state = $2) and ($3 = '' or kind = $3) and words like $4 escape '!' \

@@ -83,7 +83,7 @@ async fn carts_in_opposite_order_all_end() {
         let (_, offers) = on_sale(&store, &stocks).await;
         let want = |buyer: usize| {
             let mut wants = vec![Want::some(offers[0].clone(), 1), Want::some(offers[1].clone(), 1)];
-            if buyer % 2 == 0 {
+            if buyer.is_multiple_of(2) {
                 wants.reverse();
             }
             wants
@@ -121,7 +121,7 @@ async fn hold_and_decide(store: &Store, offer: OfferId, buyer: usize) -> bool {
     let holder = format!("hold-{buyer}");
     let Ok(claimed) = insist(store, holder.clone(), vec![Want::some(offer, 1)]).await else { return false };
     let held: Vec<Held> = claimed.iter().map(Held::from).collect();
-    let buys = buyer % 3 != 0;
+    let buys = !buyer.is_multiple_of(3);
     loop {
         let (held, holder) = (held.clone(), holder.clone());
         let work = async move |tx: &mut Tx| {
