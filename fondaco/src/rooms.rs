@@ -5,9 +5,12 @@ use blobs::Blobs;
 use catalog::Catalog;
 use events::Log;
 use identity::Identity;
-use kernel::Clock;
+use kernel::{Clock, Secret};
 use ledger::Ledger;
 use mail::{MailConfig, Mailer, SmtpConfig, SmtpTls};
+use payments::Payments;
+use payments::stripe::StripeSettings;
+use payouts::Payouts;
 use registry::Registry;
 use store::{Migrations, Store};
 use vault::Vault;
@@ -24,6 +27,8 @@ pub const MIGRATIONS: &[Migrations] = &[
     events::MIGRATIONS,
     identity::MIGRATIONS,
     ledger::MIGRATIONS,
+    payments::MIGRATIONS,
+    payouts::MIGRATIONS,
     registry::MIGRATIONS,
     catalog::MIGRATIONS,
     webhooks::MIGRATIONS,
@@ -53,6 +58,10 @@ pub struct Rooms {
     pub catalog: Catalog,
     /// The books.
     pub ledger: Ledger,
+    /// Money that comes in and goes back.
+    pub payments: Payments,
+    /// What sellers earned, on its way to them.
+    pub payouts: Payouts,
     /// Telling other programs what happened.
     pub webhooks: Webhooks,
 }
@@ -98,6 +107,12 @@ impl Rooms {
         let log = Log::new(store.clone());
         let catalog = Catalog::new(store.clone(), identity.clone());
         let ledger = Ledger::new(store.clone(), identity.clone());
+        let settings = payment_settings(config, addresses);
+        let payments = Payments::new(store.clone(), clock.clone(), identity.clone(), settings)
+            .context("payments cannot be set up")?;
+        let settings = payouts::Settings { minimum: config.payouts.minimum, public_url: addresses.web.clone() };
+        let payouts =
+            Payouts::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
         let registry =
             Registry::new(store.clone(), blobs.clone(), identity.clone(), registry_settings(config))
                 .with_uplinks(&uplink_settings(config))
@@ -105,7 +120,7 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, webhooks })
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, payments, payouts, webhooks })
     }
 }
 
@@ -167,6 +182,21 @@ fn mail_config(config: &Config) -> MailConfig {
         from: mail.from.clone(),
         timeout: SmtpConfig::TIMEOUT,
     })
+}
+
+/// Without a key of Stripe and without the sandbox only wallets can pay.
+fn payment_settings(config: &Config, addresses: &Addresses) -> payments::Settings {
+    let payments = &config.payments;
+    let secrets = payments.stripe_webhook_secret.iter().flat_map(|secrets| secrets.expose().split(','));
+    let secrets = secrets.map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
+    let stripe = payments.stripe_key.clone().map(|key| StripeSettings {
+        key,
+        publishable_key: payments.stripe_publishable_key.clone(),
+        webhook_secrets: secrets,
+        url: payments.stripe_url.clone(),
+    });
+    let settings = payments::Settings::new(&addresses.web);
+    payments::Settings { sandbox: payments.sandbox, stripe, ..settings }
 }
 
 /// The registry answers each client with the host that it asked, unless an address is configured.

@@ -130,6 +130,13 @@ pub static KEYS: &[Key] = &[
     key("registry.uplink_cache", Kind::Size, Some("20GB"), "How much room package files of uplinks may take; those that nobody asked for the longest time go first."),
     key("registry.uplinks", Kind::Tables, None, "Upstream registries that are proxied and cached: one table for each."),
     key("webhooks.private_hosts", Kind::List, Some(""), "Hosts (names or addresses as they stand in a URL) that webhooks may call in a private network, and without https."),
+    key("payments.sandbox", Kind::Flag, Some("false"), "Whether test cards are taken: payments in which no money moves, clearly marked as such. On in a demo without Stripe."),
+    key("payments.stripe_key", Kind::Secret, None, "Stripe's secret key (sk_ or rk_): with it, payments go through Stripe.").alias(&["STRIPE_API_KEY"]),
+    key("payments.stripe_publishable_key", Kind::Text, None, "Stripe's publishable key (pk_), which the pay page needs in the browser."),
+    key("payments.stripe_webhook_secret", Kind::Secret, None, "The secret (whsec_) of the webhook endpoint /api/payments/webhook at Stripe; several with a comma between, while one is replaced."),
+    key("payments.stripe_url", Kind::Url, None, "Where Stripe is, for emulators. Its own address where unset."),
+    key("settlement.maturity", Kind::Duration, Some("7d"), "How long after a sale its money can be paid out to the seller: the time for refunds and disputes."),
+    key("payouts.minimum", Kind::Count(0, 1_000_000), Some("10"), "The least that is paid out to a seller at once, in whole units of each currency."),
     key("limits.rates", Kind::Choice(&["on", "off"]), Some("on"), "Whether the requests of one client address are limited at all."),
     key("limits.api_per_minute", Kind::Count(1, ANY), Some("1200"), "Requests to the API."),
     key("limits.registry_per_minute", Kind::Count(1, ANY), Some("30000"), "Requests to the registries; one install makes hundreds."),
@@ -142,7 +149,6 @@ pub static KEYS: &[Key] = &[
 /// Names of the seed that are accepted although nothing in this version uses them, with why.
 pub(super) const UNUSED: &[(&str, &str)] = &[
     ("REGISTRY_DATABASE_PATH", "one database is used for everything; this one is not opened"),
-    ("STRIPE_API_KEY", "this version takes no payments"),
     ("BILLING_EMAIL", "this version sends no invoices"),
 ];
 

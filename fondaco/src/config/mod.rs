@@ -40,6 +40,12 @@ pub struct Config {
     pub registry: Registry,
     /// Telling other programs what happened.
     pub webhooks: Webhooks,
+    /// How people pay.
+    pub payments: Payments,
+    /// When a sale's money is the seller's.
+    pub settlement: Settlement,
+    /// How sellers are paid.
+    pub payouts: Payouts,
     /// How much a client may ask.
     pub limits: Limits,
     /// The log.
@@ -275,6 +281,39 @@ pub struct Limits {
     pub registry_per_minute: u32,
     /// Requests per minute and address to the web interface.
     pub web_per_minute: u32,
+}
+
+/// When a sale's money is the seller's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settlement {
+    /// How long after a sale its money can be paid out.
+    #[serde(deserialize_with = "units::duration")]
+    pub maturity: Duration,
+}
+
+/// How sellers are paid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payouts {
+    /// The least that is paid out at once, in whole units of each currency.
+    pub minimum: u32,
+}
+
+/// How people pay.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    /// Whether test cards are taken.
+    pub sandbox: bool,
+    /// Stripe's secret key.
+    pub stripe_key: Option<Secret>,
+    /// Stripe's key for browsers.
+    pub stripe_publishable_key: Option<String>,
+    /// The secrets of the webhook endpoint at Stripe, with a comma between.
+    pub stripe_webhook_secret: Option<Secret>,
+    /// Where Stripe is, for emulators.
+    pub stripe_url: Option<String>,
 }
 
 /// On or off.

@@ -50,6 +50,10 @@ pub(super) fn start(
     spawn(&mut beside, stop, upkeep);
     let registry = rooms.registry.clone();
     spawn(&mut beside, stop, async move { registry.run().await });
+    let payments = rooms.payments.clone();
+    spawn(&mut beside, stop, async move { payments.run().await });
+    let payouts = rooms.payouts.clone();
+    spawn(&mut beside, stop, async move { payouts.run().await });
     let identity = rooms.identity.clone();
     spawn(&mut beside, stop, async move { identity.keep().await });
     if config.has(Role::Worker) {

@@ -26,6 +26,7 @@ pub use surfaces::Surfaces;
 /// # Errors
 /// When a port is taken, the data folder is in use, or the database or the file storage cannot be opened.
 pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
+    let config = &for_demo(config.clone(), demo);
     let data = DataDir::open(&config.server.data_dir)?;
     let _lock = data.lock()?;
     data.remove_ready();
@@ -68,6 +69,12 @@ pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
     while doors.join_next().await.is_some() {}
     background::end(beside, &rooms).await;
     Ok(())
+}
+
+/// A demo takes test cards, unless it is told how else people pay.
+fn for_demo(mut config: Config, demo: bool) -> Config {
+    config.payments.sandbox |= demo && config.payments.stripe_key.is_none();
+    config
 }
 
 /// Where this instance is reached: as configured, else at its own ports.

@@ -118,6 +118,8 @@ fn document(version: &str) -> utoipa::openapi::OpenApi {
         registry::api::openapi(),
         catalog::openapi(),
         ledger::api::openapi(),
+        payments::openapi(),
+        payouts::openapi(),
         webhooks::openapi(),
         super::jobs::openapi(),
     ] {

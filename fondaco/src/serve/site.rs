@@ -25,12 +25,18 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
             "Account",
             own("organisations", "Organisations", "/account/organisations", "users").in_menu(),
         )
+        .with_console(
+            "Account",
+            own("payment-methods", "Payment methods", "/account/payment-methods", "badge-check"),
+        )
         .with_console("Account", own("webhooks", "Webhooks", "/account/webhooks", "webhook"))
         .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
         .with_console(
             "Sell",
             Place::new("sell-listings", "Listings", "/sell/listings", "tag").for_audience(SELLERS),
         )
+        .with_console("Sell", own("sell-money", "Money", "/sell/money", "chart-line"))
+        .with_console("Sell", own("payouts", "Payouts", "/sell/payouts", "building-2"))
         .with_console(
             "Operate",
             Place::new("users", "Users", "/operator/users", "users").for_audience(ADMINS),
@@ -38,6 +44,14 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         .with_console(
             "Operate",
             Place::new("audit", "Audit trail", "/operator/audit", "scroll-text").for_audience(ADMINS),
+        )
+        .with_console(
+            "Operate",
+            Place::new("operator-payments", "Payments", "/operator/payments", "activity").for_audience(ADMINS),
+        )
+        .with_console(
+            "Operate",
+            Place::new("operator-payouts", "Payouts", "/operator/payouts", "building-2").for_audience(ADMINS),
         )
         .with_console(
             "Operate",

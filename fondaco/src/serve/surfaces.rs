@@ -116,6 +116,8 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
         .merge(registry::api::routes(rooms.registry.clone()))
         .merge(catalog::routes().with_state(rooms.catalog.clone()))
         .merge(ledger::api::routes(rooms.ledger.clone()))
+        .merge(payments::routes(rooms.payments.clone()))
+        .merge(payouts::routes(rooms.payouts.clone()))
         .merge(webhooks::routes(rooms.webhooks.clone()))
         .merge(jobs::api(rooms.store.clone(), rooms.identity.clone()))
         .merge(reference::routes(rooms.identity.clone(), &addresses.web))
@@ -128,6 +130,8 @@ fn pages(rooms: &Rooms) -> Routes {
         .merge(registry::page::routes(rooms.registry.clone()))
         .merge(catalog::pages(rooms.catalog.clone()))
         .merge(ledger::page::routes(rooms.ledger.clone()))
+        .merge(payments::pages(rooms.payments.clone()))
+        .merge(payouts::pages(rooms.payouts.clone()))
         .merge(webhooks::pages(rooms.webhooks.clone()))
         .merge(jobs::pages(rooms.store.clone(), rooms.identity.clone()))
 }

@@ -42,7 +42,7 @@ impl Stripe {
             ("amount", &ask.amount.minor.to_string()),
             ("currency", &ask.amount.currency.code().to_lowercase()),
             ("capture_method", "manual"),
-            ("payment_method_types[0]", "card"),
+            ("payment_method_types[]", "card"),
             ("metadata[payment]", ask.payment.as_str()),
             ("metadata[description]", &short(&ask.description)),
         ]);
