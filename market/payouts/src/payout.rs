@@ -270,7 +270,7 @@ store::row!(Schedule { every, minimum, next_at, version });
 
 /// How long to wait before the gateway is asked again: 5 s, doubled each time, at most an hour.
 #[must_use]
-pub fn pause(attempts: u32) -> Duration {
+pub(crate) fn pause(attempts: u32) -> Duration {
     Duration::from_secs((5_u64 << attempts.min(10)).min(3600))
 }
 
