@@ -338,9 +338,21 @@ impl Market {
         (balance.posted.minor, balance.reserved.minor)
     }
 
-    pub async fn events(&self, kind: &str) -> Vec<Event> {
-        let events = Log::new(self.store.clone()).after(Position::START).await.unwrap();
-        events.into_iter().filter(|event| event.kind == kind).collect()
+    /// The events of a kind, of which there should be `count`. PostgreSQL shows an event only when all older
+    /// transactions of its server have ended, those of other tests too, so this waits for them.
+    pub async fn events(&self, kind: &str, count: usize) -> Vec<Event> {
+        let log = Log::new(self.store.clone());
+        let mut found = Vec::new();
+        for _ in 0..200 {
+            found = log.after(Position::START).await.unwrap();
+            found.retain(|event| event.kind == kind);
+            if found.len() >= count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(found.len(), count, "{kind}");
+        found
     }
 
     pub fn told(&self) -> Vec<&'static str> {
