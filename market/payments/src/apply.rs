@@ -72,6 +72,10 @@ impl Payments {
         if !move_to(tx, now, before, &mut after, State::Authorised, due).await? {
             return find(tx, &before.id).await;
         }
+        let gateway = self.gateway_of(before)?;
+        for notice in gateway.notices(&Ask::of(before, now)) {
+            crate::inbox::keep(tx, now, gateway.name(), &notice).await?;
+        }
         // What was called off may be gone at the bank in the next moment: nothing may be delivered for it.
         if was_called_off {
             return Ok(after);

@@ -258,6 +258,12 @@ pub trait Gateway: Send + Sync + 'static {
         None
     }
 
+    /// Events that this gateway puts into our inbox by itself when money was reserved, because it can call nobody.
+    fn notices(&self, ask: &Ask) -> Vec<Notice> {
+        let _ = ask;
+        Vec::new()
+    }
+
     /// Checks a token as it comes from a client, without asking anybody: what to keep of it.
     ///
     /// # Errors

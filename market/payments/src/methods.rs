@@ -25,6 +25,9 @@ pub enum NewMethod {
     Token(String),
 }
 
+/// Who keeps a card, what is kept of it, and the month and year after which it is void, where that was typed.
+type Accepted = (Arc<dyn Gateway>, Instrument, Option<(u32, u32)>);
+
 impl Payments {
     /// The cards of the caller, or of an organisation that they administer, the default one first.
     ///
@@ -106,11 +109,7 @@ impl Payments {
         Ok(secret)
     }
 
-    fn accept(
-        &self,
-        by: &Caller,
-        new: &NewMethod,
-    ) -> Result<(Arc<dyn Gateway>, Instrument, Option<(u32, u32)>), PaymentError> {
+    fn accept(&self, by: &Caller, new: &NewMethod) -> Result<Accepted, PaymentError> {
         match new {
             NewMethod::Card(card) => {
                 let gateway = self.gateway(sandbox::NAME).ok_or(PaymentError::NoGateway)?;

@@ -55,7 +55,7 @@ async fn nobody_sees_or_pays_or_changes_what_is_somebody_elses() {
         let saved = room.add_method(&ada, None, &NewMethod::Token("tok_visa".into()), false).await.unwrap();
         assert!(matches!(room.set_default_method(&bob, &saved.id).await, Err(PaymentError::NotFound(_))));
         assert!(matches!(room.delete_method(&bob, &saved.id).await, Err(PaymentError::NotFound(_))));
-        let mut bobs = Market::new("order-2", 500, Source::Method(saved.id.clone()));
+        let mut bobs = Market::sale("order-2", 500, Source::Method(saved.id.clone()));
         bobs.payer = "user-bob".parse().unwrap();
         assert!(matches!(market.begin(bobs).await, Err(PaymentError::NotFound(_))), "with Ada's card");
         for result in [
@@ -95,7 +95,7 @@ async fn cards_are_saved_without_their_numbers() {
         assert!(!shown.contains("4242424242424242") && shown.contains("4242"), "{shown}");
         room.delete_method(&ada, &second.id).await.unwrap();
         assert!(room.methods(&ada, None).await.unwrap()[0].is_default, "the other one is it now");
-        let paid = market.begin(Market::new("order-1", 500, Source::Method(first.id))).await.unwrap();
+        let paid = market.begin(Market::sale("order-1", 500, Source::Method(first.id))).await.unwrap();
         assert_eq!(market.payments.submit(&paid).await.unwrap().state, State::Authorised);
         for org in [Some("acme"), Some("")] {
             assert!(room.methods(&ada, org).await.is_err(), "Ada administers no organisation");
@@ -112,7 +112,7 @@ async fn no_number_is_stored() {
     let market = Market::on(store);
     for test_card in CARDS.iter().filter(|card| card.brand() != "amex") {
         let begun =
-            market.begin(Market::new("order-1", 500, Source::Card(card(test_card.number)))).await.unwrap();
+            market.begin(Market::sale("order-1", 500, Source::Card(card(test_card.number)))).await.unwrap();
         market.payments.submit(&begun).await.unwrap();
     }
     market.settle_down().await;

@@ -1,5 +1,5 @@
 //! Payments, refunds and disputes, on both databases.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod till;
 
@@ -89,7 +89,7 @@ async fn a_key_names_one_payment() {
     both(&migrations(), async |store| {
         let market = Market::on(store);
         let new = |subject: &str, minor| {
-            let mut new = Market::new(subject, minor, Source::Token("tok_visa".into()));
+            let mut new = Market::sale(subject, minor, Source::Token("tok_visa".into()));
             new.key = Some("key-1".into());
             new
         };
@@ -112,16 +112,16 @@ async fn a_key_names_one_payment() {
 async fn what_cannot_be_paid_is_refused() {
     both(&migrations(), async |store| {
         let market = Market::on(store);
-        let wrong = market.begin(Market::new("order-1", 100, Source::Card(card("4242424242424241")))).await;
+        let wrong = market.begin(Market::sale("order-1", 100, Source::Card(card("4242424242424241")))).await;
         let problem = Problem::from(wrong.unwrap_err());
         assert_eq!((problem.status, problem.errors[0].pointer.as_ref()), (422, "/card/number"));
         for minor in [0, -5] {
-            let new = Market::new("order-1", minor, Source::Token("tok_visa".into()));
+            let new = Market::sale("order-1", minor, Source::Token("tok_visa".into()));
             assert!(matches!(market.begin(new).await, Err(PaymentError::NothingToPay)));
         }
-        let unknown = market.begin(Market::new("order-1", 100, Source::Token("tok_nonsense".into()))).await;
+        let unknown = market.begin(Market::sale("order-1", 100, Source::Token("tok_nonsense".into()))).await;
         assert!(matches!(unknown, Err(PaymentError::Invalid(_))));
-        let mut new = Market::new("order-1", 100, Source::Token("tok_visa".into()));
+        let mut new = Market::sale("order-1", 100, Source::Token("tok_visa".into()));
         new.purpose = "nobody";
         assert!(matches!(market.begin(new).await, Err(PaymentError::NoPurpose(_))));
     })
@@ -176,14 +176,14 @@ async fn the_buyer_confirms_or_refuses_at_the_bank() {
 async fn an_intent_gets_its_card_later_and_is_called_off_when_forgotten() {
     both(&migrations(), async |store| {
         let market = Market::on(store);
-        let begun = market.begin(Market::new("order-1", 1_000, Source::Browser)).await.unwrap();
+        let begun = market.begin(Market::sale("order-1", 1_000, Source::Browser)).await.unwrap();
         assert_eq!(begun.state, State::Created);
         let intent = market.payments.submit(&begun).await.unwrap();
         assert_eq!((intent.state, intent.next_action), (State::Submitted, Some(NextAction::Card)));
         let declined = card("4000000000000002");
         let failed = market.payments.confirm_with_card(&market.ada(), &begun.id, &declined).await.unwrap();
         assert_eq!(failed.state, State::Failed);
-        let forgotten = market.begin(Market::new("order-2", 1_000, Source::Browser)).await.unwrap();
+        let forgotten = market.begin(Market::sale("order-2", 1_000, Source::Browser)).await.unwrap();
         market.payments.submit(&forgotten).await.unwrap();
         market.settle_down().await;
         assert_eq!(market.payments.find(&forgotten.id).await.unwrap().state, State::Submitted);
@@ -259,7 +259,7 @@ async fn a_wallet_pays_at_once_and_never_too_much() {
     both(&migrations(), async |store| {
         let market = Market::on(store);
         let wallet = Account::Wallet("user-ada".parse().unwrap());
-        let poor = market.begin(Market::new("order-1", 700, Source::Wallet)).await.unwrap_err();
+        let poor = market.begin(Market::sale("order-1", 700, Source::Wallet)).await.unwrap_err();
         assert!(matches!(poor, PaymentError::WalletTooLow { missing } if missing == usd(700)));
         let into = wallet.clone();
         let now = market.clock.now();
@@ -268,10 +268,10 @@ async fn a_wallet_pays_at_once_and_never_too_much() {
             ledger::post(tx, now, "gift-1", &[gift]).await
         };
         market.store.write(top_up).await.unwrap();
-        let paid = market.begin(Market::new("order-1", 700, Source::Wallet)).await.unwrap();
+        let paid = market.begin(Market::sale("order-1", 700, Source::Wallet)).await.unwrap();
         assert_eq!((paid.state, paid.gateway), (State::Captured, "wallet"));
         assert_eq!(market.payments.submit(&paid).await.unwrap(), paid, "nothing is left to ask");
-        let poor = market.begin(Market::new("order-2", 700, Source::Wallet)).await.unwrap_err();
+        let poor = market.begin(Market::sale("order-2", 700, Source::Wallet)).await.unwrap_err();
         let problem = Problem::from(poor);
         assert_eq!((problem.status, problem.code.as_ref()), (402, "payments.wallet_too_low"));
         assert!(problem.detail.contains("$4.00"), "{}", problem.detail);
@@ -281,7 +281,7 @@ async fn a_wallet_pays_at_once_and_never_too_much() {
         assert_eq!(market.balance(wallet.clone()).await, (500, 0));
         // Ten at once, of which one can be paid.
         let tries =
-            join_all((0..10).map(|n| market.begin(Market::new(&format!("order-{n}"), 400, Source::Wallet))))
+            join_all((0..10).map(|n| market.begin(Market::sale(&format!("order-{n}"), 400, Source::Wallet))))
                 .await;
         assert_eq!(tries.iter().filter(|done| done.is_ok()).count(), 1);
         assert_eq!(market.balance(wallet).await, (100, 0));
@@ -370,7 +370,7 @@ async fn a_kill_at_any_point_takes_the_money_once() {
             market.door.hangs_at.store(hangs_at, Ordering::SeqCst);
             let subject = format!("order-{hangs_at}");
             let begun =
-                market.begin(Market::new(&subject, 1_000, Source::Token("tok_visa".into()))).await.unwrap();
+                market.begin(Market::sale(&subject, 1_000, Source::Token("tok_visa".into()))).await.unwrap();
             let (room, payment) = (market.payments.clone(), begun.clone());
             let work = tokio::spawn(async move {
                 let _ = room.submit(&payment).await;
@@ -387,7 +387,7 @@ async fn a_kill_at_any_point_takes_the_money_once() {
         }
         // And between the steps: begun and never submitted; reserved and never handed to the worker.
         let begun =
-            market.begin(Market::new("order-x", 1_000, Source::Token("tok_visa".into()))).await.unwrap();
+            market.begin(Market::sale("order-x", 1_000, Source::Token("tok_visa".into()))).await.unwrap();
         let reserved = market.pay("order-y", "tok_visa").await;
         let market = market.again();
         market.settle_down().await;
@@ -429,7 +429,7 @@ async fn racing_workers_take_the_money_once() {
     both(&migrations(), async |store| {
         let market = Market::on(store);
         let begun =
-            market.begin(Market::new("order-1", 1_000, Source::Token("tok_visa".into()))).await.unwrap();
+            market.begin(Market::sale("order-1", 1_000, Source::Token("tok_visa".into()))).await.unwrap();
         market.later(60);
         let (one, two) = (market.again(), market.again());
         let asks = (0..8).map(|n| {
@@ -446,4 +446,52 @@ async fn racing_workers_take_the_money_once() {
         assert_eq!(market.told(), ["captured"]);
     })
     .await;
+}
+
+/// The bank tells of one success twice, by webhooks: the second changes nothing, also when an operator replays it.
+#[tokio::test]
+async fn what_is_told_twice_happens_once() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let payment = market.paid("order-1", "tok_twice").await;
+        assert_eq!(payment.state, State::Captured);
+        let admin = market.person("op", &[identity::Role::Admin]);
+        let inbox =
+            market.payments.inbox(&admin, payment.id.as_str(), kernel::Paging::default()).await.unwrap();
+        assert_eq!(inbox.total, 2);
+        assert!(inbox.items.iter().all(|notice| notice.handled_at.is_some()));
+        market.payments.replay(&admin, "sandbox", &inbox.items[0].id).await.unwrap();
+        market.settle_down().await;
+        assert_eq!(market.told(), ["captured"]);
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+    })
+    .await;
+}
+
+/// How many payments a second begin, are submitted and captured, with 64 buyers at once.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement: cargo nextest run -p payments --run-ignored only --no-capture measure"]
+async fn measure_payments_per_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store::testing::sqlite(folder.path(), &migrations()).await;
+    let market = std::sync::Arc::new(Market::on(store));
+    let room = market.payments.clone();
+    let worker = tokio::spawn(async move { room.run().await });
+    let began = std::time::Instant::now();
+    let buyers = (0..64).map(|buyer| {
+        let market = std::sync::Arc::clone(&market);
+        tokio::spawn(async move {
+            for n in 0..200 {
+                market.pay(&format!("order-{buyer}-{n}"), "tok_visa").await;
+            }
+        })
+    });
+    join_all(buyers).await;
+    let paid = began.elapsed();
+    while market.balance(CLEARING).await.0 < 64 * 200 * 1_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let all = began.elapsed();
+    worker.abort();
+    println!("{:.0} paid/s, {:.0} captured/s", 12_800.0 / paid.as_secs_f64(), 12_800.0 / all.as_secs_f64());
 }

@@ -132,7 +132,7 @@ async fn with_shop(test: impl AsyncFn(Shop)) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_is_authorised_captured_and_refunded() {
     with_shop(async |shop| {
-        let begun = shop.market.begin(Market::new("order-1", 1_000, pays("pm_card_visa"))).await.unwrap();
+        let begun = shop.market.begin(Market::sale("order-1", 1_000, pays("pm_card_visa"))).await.unwrap();
         let paid = shop.market.payments.submit(&begun).await.unwrap();
         assert_eq!(paid.state, State::Authorised);
         assert!(paid.reference.as_deref().unwrap().starts_with("pi_"));
@@ -154,12 +154,12 @@ async fn refusals_are_told_in_words() {
         for (token, code) in
             [("pm_card_chargeCustomerFail", "card_declined"), ("pm_nonsense", "gateway_refused")]
         {
-            let begun = shop.market.begin(Market::new("order-1", 1_000, pays(token))).await.unwrap();
+            let begun = shop.market.begin(Market::sale("order-1", 1_000, pays(token))).await.unwrap();
             let refused = shop.market.payments.submit(&begun).await.unwrap();
             assert_eq!(refused.state, State::Failed);
             assert_eq!(refused.failure.unwrap().code, code);
         }
-        let wrong = shop.market.begin(Market::new("order-1", 1_000, pays("../v1/charges"))).await;
+        let wrong = shop.market.begin(Market::sale("order-1", 1_000, pays("../v1/charges"))).await;
         assert!(wrong.is_err(), "no token leads to another path");
     })
     .await;
@@ -178,7 +178,7 @@ async fn saved_cards_pay_and_are_forgotten() {
         let refused = kernel::Problem::from(room.add_method(&ada, None, &declined, false).await.unwrap_err());
         assert_eq!((refused.status, refused.code.as_ref()), (402, "payments.card_refused"));
         let begun =
-            shop.market.begin(Market::new("order-1", 700, Source::Method(second.id.clone()))).await.unwrap();
+            shop.market.begin(Market::sale("order-1", 700, Source::Method(second.id.clone()))).await.unwrap();
         assert_eq!(room.submit(&begun).await.unwrap().state, State::Authorised);
         let bob = shop.market.person("bob", &[Role::User]);
         assert!(room.delete_method(&bob, &first.id).await.is_err(), "it is not Bob's");
@@ -193,7 +193,7 @@ async fn saved_cards_pay_and_are_forgotten() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_intent_of_the_browser_is_called_off() {
     with_shop(async |shop| {
-        let begun = shop.market.begin(Market::new("order-1", 700, Source::Browser)).await.unwrap();
+        let begun = shop.market.begin(Market::sale("order-1", 700, Source::Browser)).await.unwrap();
         let intent = shop.market.payments.submit(&begun).await.unwrap();
         let Some(NextAction::Browser { client_secret: Some(secret) }) = &intent.next_action else {
             panic!("{intent:?}")
@@ -213,7 +213,7 @@ async fn an_intent_of_the_browser_is_called_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stripe_did_unseen_is_found_again() {
     with_shop(async |shop| {
-        let begun = shop.market.begin(Market::new("order-1", 900, pays("pm_card_visa"))).await.unwrap();
+        let begun = shop.market.begin(Market::sale("order-1", 900, pays("pm_card_visa"))).await.unwrap();
         let ask = Ask {
             payment: begun.id.clone(),
             amount: begun.amount,
@@ -244,7 +244,7 @@ async fn a_stripe_that_is_away_leaves_the_payment_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let store = store::testing::sqlite(folder.path(), &migrations()).await;
     let shop = Shop::on(store, "http://127.0.0.1:9");
-    let begun = shop.market.begin(Market::new("order-1", 900, pays("pm_card_visa"))).await.unwrap();
+    let begun = shop.market.begin(Market::sale("order-1", 900, pays("pm_card_visa"))).await.unwrap();
     assert_eq!(shop.market.payments.submit(&begun).await.unwrap().state, State::Unknown);
 }
 
@@ -265,7 +265,7 @@ async fn webhooks_of_localstripe_lead_to_the_capture() {
         let card =
             "type=card&card[number]=4000002500003155&card[exp_month]=12&card[exp_year]=2040&card[cvc]=123";
         let method = shop.post("/v1/payment_methods", card).await;
-        let new = Market::new("order-1", 700, pays(method["id"].as_str().unwrap()));
+        let new = Market::sale("order-1", 700, pays(method["id"].as_str().unwrap()));
         let begun = shop.market.begin(new).await.unwrap();
         let waiting = shop.market.payments.submit(&begun).await.unwrap();
         let Some(NextAction::Browser { client_secret: Some(secret) }) = &waiting.next_action else {

@@ -142,6 +142,18 @@ impl Gateway for Sandbox {
         times.into_iter().find(|time| *time > ask.now)
     }
 
+    fn notices(&self, ask: &Ask) -> Vec<Notice> {
+        let times = if ask.instrument == "twice" { 2 } else { 0 };
+        let notice = |time| Notice {
+            id: format!("sandbox-event-{}-{time}", ask.payment),
+            kind: "payment.authorised".to_owned(),
+            object: ask.payment.to_string(),
+            payment: Some(ask.payment.clone()),
+            reference: None,
+        };
+        (1..=times).map(notice).collect()
+    }
+
     fn resolve(&self, token: &str) -> Result<Instrument, GatewayError> {
         let card = TestCard::by_token(token);
         card.map(TestCard::instrument).ok_or_else(|| {

@@ -221,7 +221,7 @@ fn luhn(digits: &str) -> bool {
             if place % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn year(text: &str) -> Option<u32> {

@@ -30,7 +30,7 @@ pub(super) type Form = Vec<(String, String)>;
 #[derive(Clone, Debug)]
 pub(super) enum CallError {
     /// Stripe said no: nothing was done.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// Nobody knows what Stripe did.
     Unknown(String),
 }
@@ -159,7 +159,7 @@ fn judge(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>, Tried> {
         return Ok(body);
     }
     let refusal = serde_json::from_slice::<ErrorBody>(&body).map(|body| body.error).unwrap_or_default();
-    let refusal = Refusal { status: status.as_u16(), ..refusal };
+    let refusal = Box::new(Refusal { status: status.as_u16(), ..refusal });
     match status.as_u16() {
         // Too many, or another request with this key is at work: nothing was done by this one.
         409 | 429 => Err(Tried::Again(CallError::Unknown(format!("status {status}")))),

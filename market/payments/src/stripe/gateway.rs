@@ -272,7 +272,7 @@ impl Gateway for Stripe {
                 Ok(outcome) => outcome,
                 Err(CallError::Refused(refusal)) if refusal.status == 400 || refusal.status == 402 => {
                     tracing::warn!(refund = %ask.refund, refusal = told(&refusal), "Stripe refused a refund");
-                    let code = refusal.code.unwrap_or_else(|| "refund_refused".to_owned());
+                    let code = refusal.code.clone().unwrap_or_else(|| "refund_refused".to_owned());
                     RefundOutcome::Refused(Reason::new(code, "The gateway refused the refund."))
                 }
                 Err(CallError::Refused(refusal)) => RefundOutcome::Unknown(told(&refusal)),

@@ -198,6 +198,9 @@ impl Gateway for Door {
     fn look_again_at(&self, ask: &Ask) -> Option<Timestamp> {
         self.bank.look_again_at(ask)
     }
+    fn notices(&self, ask: &Ask) -> Vec<Notice> {
+        self.bank.notices(ask)
+    }
     fn resolve(&self, token: &str) -> Result<Instrument, GatewayError> {
         self.bank.resolve(token)
     }
@@ -277,7 +280,7 @@ impl Market {
         self.person("ada", &[Role::User])
     }
 
-    pub fn new(subject: &str, minor: i64, source: Source) -> NewPayment {
+    pub fn sale(subject: &str, minor: i64, source: Source) -> NewPayment {
         NewPayment {
             purpose: "till",
             subject: subject.to_owned(),
@@ -296,7 +299,7 @@ impl Market {
 
     /// Pays with this test card and answers what the buyer is told.
     pub async fn pay(&self, subject: &str, token: &str) -> Payment {
-        let payment = self.begin(Self::new(subject, 1_000, Source::Token(token.to_owned()))).await.unwrap();
+        let payment = self.begin(Self::sale(subject, 1_000, Source::Token(token.to_owned()))).await.unwrap();
         self.payments.submit(&payment).await.unwrap()
     }
 
