@@ -43,9 +43,7 @@ impl Orders {
             Ok(Placed { order, lines })
         };
         let cancelled = self.store.write(write).await?;
-        if cancelled.order.payment.is_some() {
-            self.payments.cancel_live(cancelled.order.id.as_str()).await?;
-        }
+        self.call_off(&cancelled.order).await;
         Ok(cancelled)
     }
 }

@@ -7,8 +7,10 @@
 //! * [`is_entitled`] is the one question that other rooms ask of a buyer.
 //! * [`Orders::run`] puts back on sale what was not paid in time.
 
+mod api;
 mod cancel;
-
+pub mod cart;
+mod csv;
 pub mod entitlement;
 mod error;
 pub mod events;
@@ -18,6 +20,7 @@ mod fulfil;
 mod goods;
 mod list;
 pub mod order;
+mod page;
 mod pay;
 mod place;
 pub mod price;
@@ -38,11 +41,13 @@ use kernel::Clock;
 use payments::Payments;
 use store::Store;
 
+pub use api::{openapi, routes};
 pub use entitlement::{Entitlement, EntitlementId, NewEntitlement, is_entitled};
 pub use error::OrderError;
 pub use goods::{Goods, Handed, handed};
 pub use list::{Details, Filter, Placed, Side};
 pub use order::{Hold, HoldId, HoldState, Line, Order, OrderId, State};
+pub use page::pages;
 pub use pay::Paid;
 pub use place::NewOrder;
 pub use promo::{NewPromo, Off, Promo};
@@ -106,11 +111,23 @@ impl Orders {
         Self { store, clock, identity, payments, shared }
     }
 
+    /// What the transitions of a payment mean to its order. The payments know it already.
+    #[must_use]
+    pub fn purpose(&self) -> impl payments::Purpose + use<> {
+        purpose::ForOrders::new(Arc::clone(&self.shared))
+    }
+
     /// Lets `goods` deliver what is of its kind. Once per kind, at the start; the last one counts.
     pub fn deliver_by(&self, goods: Arc<dyn Goods>) {
         let mut all = self.shared.goods.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.retain(|known| known.kind() != goods.kind());
         all.push(goods);
+    }
+}
+
+impl axum::extract::FromRef<Orders> for Identity {
+    fn from_ref(orders: &Orders) -> Self {
+        orders.identity.clone()
     }
 }
 

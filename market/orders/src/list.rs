@@ -55,6 +55,8 @@ pub struct Filter {
     pub state: Option<State>,
     /// An order, a buyer or a payment, by its whole id; only for operators.
     pub text: String,
+    /// Only those that were placed before this one.
+    pub before: Option<OrderId>,
 }
 
 /// A line with the order that it is of.
@@ -123,8 +125,9 @@ impl Orders {
             Side::Buyer | Side::Seller => json_list(actor.accounts().map(|account| account.to_string())),
         };
         let state = filter.state.map_or("", State::word);
+        let before = filter.before.map_or_else(String::new, |id| id.to_string());
         let read = async move |tx: &mut Tx| {
-            let row = args![who, state, paging.limit, paging.offset];
+            let row = args![who, state, paging.limit, paging.offset, before];
             let found: Vec<(OrderId,)> = tx.all(ids, row).await?;
             let (total,) = tx.one(count, args![who, state]).await?;
             let items = placed(tx, found.iter().map(|(id,)| id)).await?;

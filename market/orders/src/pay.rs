@@ -2,8 +2,9 @@
 //! of any; what its answer means to the order stands in `purpose.rs`.
 
 use identity::orgs::OrgRole;
-use identity::{Action, Actor, Caller, Subject};
-use kernel::Timestamp;
+use identity::{AccountId, Action, Actor, Caller, Subject};
+use kernel::{Currency, Money, Timestamp};
+use ledger::Account;
 use payments::{NewPayment, Payment, PaymentId, Payments, Source};
 use store::{Tx, args};
 
@@ -48,6 +49,15 @@ impl Orders {
             return Ok(paid);
         }
         Ok(Paid { payment: self.payments.submit(&paid.payment).await?, ..paid })
+    }
+}
+
+impl Orders {
+    /// What a buyer's balance has to spend.
+    pub(crate) async fn wallet_of(&self, buyer: &AccountId, currency: Currency) -> Result<Money, OrderError> {
+        let account = Account::Wallet(buyer.clone());
+        let read = async move |tx: &mut Tx| ledger::balance(tx, &account, currency).await;
+        Ok(self.store.read(read).await?.available())
     }
 }
 
@@ -96,7 +106,7 @@ async fn begin(
     Ok(Paid { payment, is_known })
 }
 
-fn payable(order: &Order, now: Timestamp, replaced: Option<&PaymentId>) -> Result<(), OrderError> {
+pub(crate) fn payable(order: &Order, now: Timestamp, replaced: Option<&PaymentId>) -> Result<(), OrderError> {
     match order.state {
         State::Pending if !order.hold.is_live(now) => Err(OrderError::HoldEnded),
         State::Pending if order.payment.is_some() && replaced.is_none() => Err(OrderError::PaymentInFlight),

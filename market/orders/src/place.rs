@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{Claimed, Held, Pricing, Want, stock};
+use catalog::{Claimed, Held, Kind, ListingId, OfferId, OfferState, Pricing, Want, listing, stock};
 use identity::orgs::OrgRole;
 use identity::{AccountId, Action, Caller, Subject, UserId};
 use kernel::{Currency, FieldError, Money, Timestamp};
@@ -98,6 +98,25 @@ impl Orders {
             idempotency::once(tx, &request, now, 201, effect).await
         };
         self.store.write(write).await
+    }
+
+    /// The first offer of a listing that can be bought, by the id of the listing or of the ticket that it sells.
+    ///
+    /// # Errors
+    /// [`OrderError::NotFound`].
+    pub async fn offer_of(&self, thing: &str) -> Result<OfferId, OrderError> {
+        let thing = thing.to_owned();
+        let read = async move |tx: &mut Tx| {
+            let listing = match thing.parse::<ListingId>() {
+                Ok(id) => Some(id),
+                Err(_) => listing::find_by_subject(tx, Kind::Ticket, &thing).await?.map(|listing| listing.id),
+            };
+            let listing = listing.ok_or(OrderError::NotFound("ticket"))?;
+            let offers = listing::offers(tx, &[listing]).await?;
+            let offer = offers.into_iter().find(|offer| offer.state == OfferState::Active);
+            Ok::<_, OrderError>(offer.ok_or(OrderError::NotFound("ticket"))?.id)
+        };
+        self.store.read(read).await
     }
 
     async fn placing(&self, by: &Caller, new: NewOrder) -> Result<Placing, OrderError> {

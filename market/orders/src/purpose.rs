@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use identity::{Action, Caller, Subject};
 use kernel::Timestamp;
-use payments::{Dispute, Payment, PaymentError, Purpose, Reason, Refund, Told, Verdict};
+use payments::{Dispute, Due, Payment, PaymentError, Purpose, Reason, Refund, Told, Verdict};
 use store::{Tx, args};
 
 use crate::fulfil::{self, Fulfilled};
 use crate::order::{Order, State};
-use crate::{Shared, refund, settle, sql};
+use crate::pay::{may_pay, payable};
+use crate::{OrderError, Shared, refund, settle, sql};
 
 /// The name that payments of orders carry.
 pub(crate) const PURPOSE: &str = "order";
@@ -26,6 +28,21 @@ impl ForOrders {
 impl Purpose for ForOrders {
     fn name(&self) -> &'static str {
         PURPOSE
+    }
+
+    fn due<'a>(&'a self, tx: &'a mut Tx, by: &'a Caller, subject: &'a str) -> Told<'a, Due> {
+        Box::pin(async move {
+            let actor = by.may(Action::Buy, &Subject::Market)?;
+            let order: Option<Order> = tx.first(&sql::FIND_ORDER, args![subject]).await?;
+            let order = order.filter(|order| may_pay(actor, order)).ok_or(OrderError::NotFound("order"))?;
+            payable(&order, by.now(), None)?;
+            let description = format!("Order {}", order.id);
+            Ok(Due { payer: order.buyer.clone(), amount: order.total(), description })
+        })
+    }
+
+    fn page(&self, subject: &str) -> Option<String> {
+        Some(format!("/checkout/{subject}"))
     }
 
     fn authorised<'a>(&'a self, tx: &'a mut Tx, now: Timestamp, payment: &'a Payment) -> Told<'a, Verdict> {

@@ -221,6 +221,12 @@ pub(crate) fn is_country(text: &str) -> bool {
 }
 
 impl Orders {
+    /// The market's part where no rule says otherwise, in hundredths of a percent.
+    #[must_use]
+    pub fn default_fee(&self) -> u32 {
+        self.shared.settings.fee_basis_points
+    }
+
     /// The rules in force.
     ///
     /// # Errors

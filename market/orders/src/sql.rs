@@ -98,16 +98,16 @@ sql! {
 
 // Lists of orders: each finds ids, a page of them is read by `LIST_ORDERS`.
 sql! {
-    pub(crate) LIST_OF_BUYERS = "select id from orders where buyer in each($1) and ($2 = '' or state = $2) order by id desc limit $3 \
-        offset $4";
+    pub(crate) LIST_OF_BUYERS = "select id from orders where buyer in each($1) and ($2 = '' or state = $2) and ($5 = '' or id < $5) order \
+        by id desc limit $3 offset $4";
     pub(crate) COUNT_OF_BUYERS = "select count(*) from orders where buyer in each($1) and ($2 = '' or state = $2)";
     pub(crate) LIST_OF_SELLERS = "select id from orders where id in (select order_id from order_line where seller in each($1)) and paid_at \
-        is not null and ($2 = '' or state = $2) order by id desc limit $3 offset $4";
+        is not null and ($2 = '' or state = $2) and ($5 = '' or id < $5) order by id desc limit $3 offset $4";
     pub(crate) COUNT_OF_SELLERS = "select count(*) from orders where id in (select order_id from order_line where seller in each($1)) and \
         paid_at is not null and ($2 = '' or state = $2)";
     /// An id, a buyer or a payment, whole; a state; or all.
     pub(crate) LIST_ALL = "select id from orders where ($1 = '' or id = $1 or buyer = $1 or payment = $1) and ($2 = '' or state = \
-        $2) order by id desc limit $3 offset $4";
+        $2) and ($5 = '' or id < $5) order by id desc limit $3 offset $4";
     pub(crate) COUNT_ALL = "select count(*) from orders where ($1 = '' or id = $1 or buyer = $1 or payment = $1) and ($2 = '' or \
         state = $2)";
 }
