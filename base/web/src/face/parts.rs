@@ -145,7 +145,7 @@ impl State {
     pub fn of(code: &str) -> Self {
         let kind = match code {
             "paid" | "captured" | "complete" | "completed" | "succeeded" | "active" | "settled" | "valid"
-            | "open" | "running" => "",
+            | "open" | "running" | "published" => "",
             "created" | "held" | "pending" | "awaiting_payment" | "authorized" | "processing" | "unknown"
             | "requires_action" | "requires_capture" | "partially_refunded" | "past_due" | "disputed" => {
                 "warn"

@@ -85,7 +85,7 @@ fn from_words(shown: &Shown) -> String {
         Some(offer) if shown.offers.iter().all(|other| other.price == offer.price) => {
             price_words(offer.price, &offer.pricing)
         }
-        Some(offer) if offer.price.minor == 0 => "From free".to_owned(),
+        Some(offer) if offer.price.minor == 0 => "Free, and more for a price".to_owned(),
         Some(offer) => format!("From {}", price_words(offer.price, &offer.pricing)),
     }
 }

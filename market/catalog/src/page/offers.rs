@@ -28,7 +28,8 @@ struct OfferPage {
     shown: Shown,
     /// The offer that is changed; `None` for a new one.
     offer: Option<Offer>,
-    action: String,
+    /// Its address, to which its forms are sent.
+    at: String,
     pricings: Vec<Choice>,
     stocks: Vec<Choice>,
     /// The counts of the offer that is changed.
@@ -217,7 +218,7 @@ fn draw(
     let which = offer.as_ref().map_or("new", |offer| offer.id.as_str());
     let shell = frame::shell(visit.shell, &title).crumb(&shown.listing.text.title, &base).crumb(&title, "");
     let page = OfferPage {
-        action: format!("{base}/offers/{which}"),
+        at: format!("{base}/offers/{which}"),
         pricings: pricings(),
         stock: offer.as_ref().map(counts).unwrap_or_default(),
         stocks: [

@@ -278,5 +278,5 @@ fn keep(shown: &Shown, wrong: &FormState) -> FormState {
 /// The frame of the seller's pages.
 pub(super) fn shell(shell: Shell, title: &str) -> Shell {
     let shell = shell.page(format!("{title} - Sell"), "sell-listings").with_sheet(Sheet::Market);
-    shell.crumb("Sell", "/sell/listings").crumb("Listings", "/sell/listings")
+    shell.crumb("Listings", "/sell/listings")
 }

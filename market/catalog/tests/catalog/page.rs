@@ -1,5 +1,5 @@
 //! The pages, without script.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use catalog::stock::claim;
 use catalog::{HoldTerms, OfferId, Want};
@@ -105,6 +105,37 @@ async fn a_seller_lists_publishes_and_reprices_by_forms() {
             "{}",
             words(&refused, ".summary")
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_units_are_added_by_the_form_of_their_offer() {
+    both(TABLES, async |store| {
+        let room = Room::on(store);
+        let ada = room.seller("ada").await;
+        let next =
+            leads_to(&room.form(&ada, "/sell/listings/new", &[("kind", "other"), ("title", "Map")]).await);
+        let new = [
+            ("name", "Seat"),
+            ("pricing", "one_off"),
+            ("price", "5"),
+            ("currency", "USD"),
+            ("stock", "units"),
+        ];
+        let offer = leads_to(&room.form(&ada, &next, &new).await);
+        let page = Html::parse_document(&room.get(Some(&ada), &offer).await.text);
+        let forms: Vec<_> = page
+            .select(&Selector::parse("main form").unwrap())
+            .map(|form| form.attr("action").unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(forms, [format!("{offer}/withdraw"), offer.clone(), format!("{offer}/units")]);
+        let many = room.form(&ada, &forms[2], &[("section", "Hall"), ("rows", "1000"), ("seats", "x")]).await;
+        assert_eq!((many.status, value(&many, "section")), (422, "Hall".to_owned()));
+        assert!(!words(&many, "#f-rows-error").is_empty() && !words(&many, "#f-seats-error").is_empty());
+        leads_to(&room.form(&ada, &forms[2], &[("section", "Hall"), ("rows", "2"), ("seats", "3")]).await);
+        assert!(words(&room.get(Some(&ada), &offer).await, ".receipt").contains("Left 6"));
+        leads_to(&room.form(&ada, &forms[0], &[]).await);
     })
     .await;
 }
