@@ -207,7 +207,7 @@ async fn schedule(payouts: &Payouts, visit: &Visit, typed: &Typed) -> Result<&'s
     Ok("The schedule is saved.")
 }
 
-async fn lead_back() -> Redirect {
+async fn lead_back(_: identity::Account) -> Redirect {
     Redirect::to("/sell/payouts")
 }
 
