@@ -8,6 +8,7 @@ use identity::Identity;
 use kernel::{Clock, Secret};
 use ledger::Ledger;
 use mail::{MailConfig, Mailer, SmtpConfig, SmtpTls};
+use orders::Orders;
 use payments::Payments;
 use payments::stripe::StripeSettings;
 use payouts::Payouts;
@@ -31,6 +32,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     payouts::MIGRATIONS,
     registry::MIGRATIONS,
     catalog::MIGRATIONS,
+    orders::MIGRATIONS,
     webhooks::MIGRATIONS,
     crate::demo::MIGRATIONS,
 ];
@@ -60,6 +62,8 @@ pub struct Rooms {
     pub ledger: Ledger,
     /// Money that comes in and goes back.
     pub payments: Payments,
+    /// What is ordered, held and paid.
+    pub orders: Orders,
     /// What sellers earned, on its way to them.
     pub payouts: Payouts,
     /// Telling other programs what happened.
@@ -110,6 +114,9 @@ impl Rooms {
         let settings = payment_settings(config, addresses);
         let payments = Payments::new(store.clone(), clock.clone(), identity.clone(), settings)
             .context("payments cannot be set up")?;
+        let settings = order_settings(config);
+        let orders =
+            Orders::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
         let settings = payouts::Settings { minimum: config.payouts.minimum, public_url: addresses.web.clone() };
         let payouts =
             Payouts::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
@@ -120,7 +127,7 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, payments, payouts, webhooks })
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, payments, orders, payouts, webhooks })
     }
 }
 
@@ -185,6 +192,19 @@ fn mail_config(config: &Config) -> MailConfig {
 }
 
 /// Without a key of Stripe and without the sandbox only wallets can pay.
+/// How long orders are held, what the market takes, and when the rest is the seller's.
+fn order_settings(config: &Config) -> orders::Settings {
+    let settings = &config.orders;
+    orders::Settings {
+        terms: catalog::HoldTerms {
+            hold_seconds: settings.hold_seconds,
+            extension_seconds: settings.extension_seconds,
+        },
+        fee_basis_points: settings.fee_basis_points,
+        maturity: config.settlement.maturity,
+    }
+}
+
 fn payment_settings(config: &Config, addresses: &Addresses) -> payments::Settings {
     let payments = &config.payments;
     let secrets = payments.stripe_webhook_secret.iter().flat_map(|secrets| secrets.expose().split(','));

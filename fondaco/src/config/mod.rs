@@ -42,6 +42,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// How people pay.
     pub payments: Payments,
+    /// How long orders are held, and what the market takes.
+    pub orders: Orders,
     /// When a sale's money is the seller's.
     pub settlement: Settlement,
     /// How sellers are paid.
@@ -290,6 +292,18 @@ pub struct Settlement {
     /// How long after a sale its money can be paid out.
     #[serde(deserialize_with = "units::duration")]
     pub maturity: Duration,
+}
+
+/// How long orders are held, and what the market takes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Orders {
+    /// How long an order is held whose seller did not say, in seconds.
+    pub hold_seconds: u32,
+    /// By how much that can be prolonged once, in seconds.
+    pub extension_seconds: u32,
+    /// The market's part where no rule says otherwise, in hundredths of a percent.
+    pub fee_basis_points: u32,
 }
 
 /// How sellers are paid.

@@ -52,6 +52,8 @@ pub(super) fn start(
     spawn(&mut beside, stop, async move { registry.run().await });
     let payments = rooms.payments.clone();
     spawn(&mut beside, stop, async move { payments.run().await });
+    let orders = rooms.orders.clone();
+    spawn(&mut beside, stop, async move { orders.run().await });
     let payouts = rooms.payouts.clone();
     spawn(&mut beside, stop, async move { payouts.run().await });
     let identity = rooms.identity.clone();
@@ -94,7 +96,7 @@ fn spawn(
 /// The recurring work of the program, once per period over all processes.
 fn worker(rooms: &Rooms) -> jobs::Runner {
     let (clean, collect, adopt) = (rooms.clone(), rooms.clone(), rooms.clone());
-    let condense = rooms.clone();
+    let (condense, carts) = (rooms.clone(), rooms.clone());
     let evict = rooms.clone();
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
     rooms
@@ -113,6 +115,13 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
             let rooms = evict.clone();
             async move {
                 rooms.registry.evict_upstream(rooms.clock.now()).await?;
+                Ok(())
+            }
+        })
+        .every("orders.forget-carts", CLEAN_EVERY, move |_| {
+            let rooms = carts.clone();
+            async move {
+                rooms.orders.forget_old_carts().await?;
                 Ok(())
             }
         })

@@ -25,6 +25,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
             "Account",
             own("organisations", "Organisations", "/account/organisations", "users").in_menu(),
         )
+        .with_console("Account", own("orders", "Orders", "/orders", "package").in_menu().with_shortcut('o'))
         .with_console(
             "Account",
             own("payment-methods", "Payment methods", "/account/payment-methods", "badge-check"),
@@ -35,6 +36,11 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
             "Sell",
             Place::new("sell-listings", "Listings", "/sell/listings", "tag").for_audience(SELLERS),
         )
+        .with_console("Sell", own("sales", "Sales", "/sell/orders", "store"))
+        .with_console(
+            "Sell",
+            Place::new("promos", "Promo codes", "/sell/promos", "badge-check").for_audience(SELLERS),
+        )
         .with_console("Sell", own("sell-money", "Money", "/sell/money", "chart-line"))
         .with_console("Sell", own("payouts", "Payouts", "/sell/payouts", "building-2"))
         .with_console(
@@ -44,6 +50,14 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         .with_console(
             "Operate",
             Place::new("audit", "Audit trail", "/operator/audit", "scroll-text").for_audience(ADMINS),
+        )
+        .with_console(
+            "Operate",
+            Place::new("all-orders", "Orders", "/operator/orders", "package").for_audience(ADMINS),
+        )
+        .with_console(
+            "Operate",
+            Place::new("fees", "Fees and taxes", "/operator/fees", "scale").for_audience(ADMINS),
         )
         .with_console(
             "Operate",

@@ -245,15 +245,25 @@ impl Market {
         self.store.read(look).await.unwrap()
     }
 
-    pub async fn events(&self, kind: &str) -> Vec<Event> {
-        let (log, mut all, mut after) = (Log::new(self.store.clone()), Vec::new(), Position::START);
+    /// All events of a type. PostgreSQL shows an event once no older transaction runs, of other tests too: what is
+    /// written is waited for.
+    pub async fn events(&self, kind: &'static str) -> Vec<Event> {
+        let count = async move |tx: &mut Tx| tx.one(&COUNT_EVENTS, args![kind]).await;
+        let (written,): (usize,) = self.store.read::<_, _, store::StoreError>(count).await.unwrap();
         loop {
-            let some = log.after(after).await.unwrap();
-            let Some(last) = some.last() else { break };
-            after = last.position;
-            all.extend(some);
+            let (log, mut all, mut after) = (Log::new(self.store.clone()), Vec::new(), Position::START);
+            loop {
+                let some = log.after(after).await.unwrap();
+                let Some(last) = some.last() else { break };
+                after = last.position;
+                all.extend(some);
+            }
+            all.retain(|event| event.kind == kind);
+            if all.len() >= written {
+                return all;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        all.into_iter().filter(|event| event.kind == kind).collect()
     }
 
     pub fn told(&self) -> Vec<String> {
@@ -302,6 +312,7 @@ impl Market {
 }
 
 sql! {
+    COUNT_EVENTS = "select count(*) from event where type = $1";
     UNITS_TWICE = "select order_line.unit, count(*) from order_line join orders on orders.id = order_line.order_id \
         where order_line.unit is not null and order_line.returned = 0 \
         and orders.state in ('pending', 'paid', 'partially_refunded', 'disputed') \
