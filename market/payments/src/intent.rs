@@ -59,7 +59,11 @@ impl Payments {
         let answer = gateway.look(&Ask::of(&payment, self.clock.now())).await;
         match answer.outcome {
             Outcome::Unknown(_) | Outcome::NeverHappened => Ok(payment),
-            _ => self.record(&payment, answer).await,
+            // A page that shows how it stands must not fail because something else does.
+            _ => Ok(self.record(&payment, answer).await.unwrap_or_else(|error| {
+                tracing::warn!(payment = %payment.id, %error, "its state could not be brought up to date");
+                payment
+            })),
         }
     }
 }

@@ -146,10 +146,9 @@ impl State {
         let kind = match code {
             "paid" | "captured" | "complete" | "completed" | "succeeded" | "active" | "settled" | "valid"
             | "open" | "running" | "published" => "",
-            "created" | "held" | "pending" | "awaiting_payment" | "authorized" | "processing" | "unknown"
-            | "requires_action" | "requires_capture" | "partially_refunded" | "past_due" | "disputed" => {
-                "warn"
-            }
+            "created" | "held" | "pending" | "awaiting_payment" | "authorized" | "authorised"
+            | "submitted" | "reserved" | "opened" | "processing" | "unknown" | "requires_action"
+            | "requires_capture" | "partially_refunded" | "past_due" | "disputed" => "warn",
             "failed" | "declined" | "chargeback" | "rejected" => "bad",
             _ => "idle",
         };

@@ -32,6 +32,7 @@ struct PayPage {
     form: FormState,
     here: String,
     next: Option<String>,
+    thing: Option<String>,
     is_open: bool,
     wants_card: bool,
     needs_script: bool,
@@ -54,6 +55,7 @@ fn page(room: &Payments, visit: Visit, payment: Payment, form: FormState) -> Res
     let shell = visit.shell.page("Pay", "pay").with_sheet(Sheet::Market);
     let page = PayPage {
         next: Payments::next_page(&payment).filter(|href| is_open && *href != here),
+        thing: Some(room.page_of(&payment)).filter(|href| !is_open && *href != here),
         wants_card: is_open && payment.next_action == Some(NextAction::Card),
         needs_script: is_open && secret.is_some() && publishable_key.is_some(),
         is_confirming: !payment.instrument.is_empty(),

@@ -274,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn the_docs_have_every_card() {
+        let docs = include_str!("../../docs/sandbox.md");
+        for card in CARDS {
+            let row = format!("| {} | `{}` | {} |", card.spaced(), card.token, card.does);
+            assert!(docs.contains(&row), "missing: {row}");
+        }
+        assert_eq!(docs.lines().filter(|line| line.contains("| `tok_")).count(), CARDS.len());
+    }
+
+    #[test]
     fn each_bad_field_is_named() {
         assert_eq!(wrong(&typed("4242 4242 4242 4241", "12", "30", "123")), ["/card/number"]);
         assert_eq!(wrong(&typed("4111 1111 1111 1111", "12", "30", "123")), ["/card/number"]);
