@@ -11,6 +11,10 @@ const WIDE = { width: 1360, height: 900 }, NARROW = { width: 390, height: 844 },
 /** Kinds of addresses that carry a name, and how many of each are looked at. */
 const NAMED = [
   [/^\/packages\/.+$/, "/packages/{name}"],
+  [/^\/market\/[^/]+$/, "/market/{id}"],
+  [/^\/sell\/listings\/(?!new$)[^/]+$/, "/sell/listings/{id}"],
+  [/^\/sell\/listings\/[^/]+\/offers\/(?!new$)[^/]+$/, "/sell/listings/{id}/offers/{offer}"],
+  [/^\/sell\/listings\/[^/]+\/offers\/new$/, "/sell/listings/{id}/offers/new"],
   [/^\/account\/organisations\/[^/]+\/teams\/[^/]+$/, "/account/organisations/{name}/teams/{team}"],
   [/^\/account\/organisations\/[^/]+$/, "/account/organisations/{name}"],
   [/^\/operator\/users\/(?!new$)[^/]+$/, "/operator/users/{name}"],
