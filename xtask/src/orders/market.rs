@@ -87,8 +87,7 @@ impl Event {
         });
         let id =
             seller.post("/api/events", &text)?["id"].as_str().context("an event without an id")?.to_owned();
-        let category =
-            json!({ "name": "Standing", "priceMinor": PRICE, "quantity": capacity, "capacity": capacity });
+        let category = json!({ "name": "Standing", "priceMinor": PRICE, "capacity": capacity });
         let made = seller.post(&format!("/api/events/{id}/categories"), &category)?;
         let offer = made["offerId"].as_str().context("a category without an offer")?.to_owned();
         seller.post(&format!("/api/events/{id}/publish"), &json!({}))?;
