@@ -3,7 +3,7 @@
 use kernel::{Currency, Money, Timestamp};
 use store::{Tx, args};
 
-use crate::account::Account;
+use crate::account::{Account, Side};
 use crate::error::LedgerError;
 use crate::transfer::{Balance, Sums};
 use crate::{keys, sql};
@@ -43,4 +43,24 @@ pub async fn maturing(
     let Some(key) = keys::find(tx, account, currency).await? else { return Ok(Money::zero(currency)) };
     let (minor,) = tx.one(&sql::SUM_MATURING, args![key, now]).await?;
     Ok(Money::new(minor, currency))
+}
+
+/// What had moved in an account before the transfer `before`, positive on its side: where the running balance of a
+/// page of its history begins. `i64::MAX` for now.
+///
+/// # Errors
+/// [`LedgerError::Store`].
+pub async fn balance_before(
+    tx: &mut Tx,
+    account: &Account,
+    currency: Currency,
+    before: i64,
+) -> Result<Money, LedgerError> {
+    let now = balance(tx, account, currency).await?.posted;
+    let Some(key) = keys::find(tx, account, currency).await?.filter(|_| before < i64::MAX) else {
+        return Ok(now);
+    };
+    let (credits,): (i64,) = tx.one(&sql::SUM_MOVED_SINCE, args![key, before]).await?;
+    let since = if account.side() == Side::Debit { -credits } else { credits };
+    Ok(Money::new(now.minor - since, currency))
 }

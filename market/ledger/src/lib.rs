@@ -30,7 +30,7 @@ use store::Migrations;
 
 pub use account::{Account, GATEWAYS, NoAccount, Side};
 pub use audit::{Finding, audit};
-pub use balance::{balance, maturing};
+pub use balance::{balance, balance_before, maturing};
 pub use books::Ledger;
 pub use condense::condense;
 pub use end::{settle, void};

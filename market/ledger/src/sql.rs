@@ -31,6 +31,9 @@ sql! {
     pub(crate) CHANGE_BALANCE = "update ledger_balance set posted = posted + $2, reserved = reserved + $3 \
         where account = $1 and posted + $2 >= reserved + $3";
     pub(crate) FIND_BALANCE = "select posted, reserved from ledger_balance where account = $1";
+    pub(crate) SUM_MOVED_SINCE = "select cast(coalesce(sum(m), 0) as bigint) from ( \
+        select sum(amount) as m from ledger_transfer where credit = $1 and seq >= $2 and phase in (0, 2) \
+        union all select -sum(amount) from ledger_transfer where debit = $1 and seq >= $2 and phase in (0, 2)) as parts";
     pub(crate) SUM_INCOMING = "select cast(coalesce(sum(case when phase = 1 then amount \
         when phase >= 2 then -amount else 0 end), 0) as bigint) from ledger_transfer where credit = $1";
 
