@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use catalog::Kind;
-use identity::{Visit, done};
+use identity::{Action, Subject, Visit, done};
 use web::Form;
 use web::face::parts::Choice;
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
@@ -56,7 +56,7 @@ fn title(word: &str) -> String {
 
 /// `POST /operator/fees`: one of four changes.
 pub(super) async fn change(State(orders): State<Orders>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
-    visit.account()?;
+    visit.caller.may(Action::OperateMarket, &Subject::Market)?;
     let changed = match read(&typed) {
         Ok(change) => orders.change_rules(&visit.caller, change).await,
         Err(error) => Err(error),
