@@ -65,7 +65,7 @@ fn account_name(text: &str, names: &HashMap<String, String>) -> String {
 }
 
 fn shell(visit: Visit, title: &str, crumb: &str) -> Shell {
-    let shell = visit.shell.page(&format!("{title} - Operator"), "ledger").with_sheet(Sheet::Market);
+    let shell = visit.shell.page(format!("{title} - Operator"), "ledger").with_sheet(Sheet::Market);
     let shell = shell.crumb("Operator", "/operator/users");
     if crumb.is_empty() {
         return shell.crumb("Ledger", "");

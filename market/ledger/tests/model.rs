@@ -21,10 +21,13 @@ fn account(number: usize) -> Account {
     }
 }
 
+/// Debit, credit and amount of each transfer.
+type Lines = Vec<(usize, usize, i64)>;
+
 #[derive(Clone, Debug)]
 enum Step {
-    Post(Vec<(usize, usize, i64)>),
-    Reserve(Vec<(usize, usize, i64)>),
+    Post(Lines),
+    Reserve(Lines),
     Settle(usize),
     Void(usize),
     Condense,
@@ -48,7 +51,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     posted: HashMap<(usize, Currency), i64>,
     reserved: HashMap<(usize, Currency), i64>,
-    pending: HashMap<usize, (Currency, Vec<(usize, usize, i64)>, bool)>,
+    /// By the number of the step, with whether it has ended.
+    pending: HashMap<usize, (Currency, Lines, bool)>,
 }
 
 impl Model {
