@@ -15,6 +15,7 @@ use payouts::Payouts;
 use registry::Registry;
 use store::{Migrations, Store};
 use vault::Vault;
+use wallet::Wallets;
 use webhooks::Webhooks;
 
 use crate::config::{self, Config, Registration};
@@ -30,6 +31,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     ledger::MIGRATIONS,
     payments::MIGRATIONS,
     payouts::MIGRATIONS,
+    wallet::MIGRATIONS,
     registry::MIGRATIONS,
     catalog::MIGRATIONS,
     orders::MIGRATIONS,
@@ -62,6 +64,8 @@ pub struct Rooms {
     pub ledger: Ledger,
     /// Money that comes in and goes back.
     pub payments: Payments,
+    /// Balances to pay from.
+    pub wallets: Wallets,
     /// What is ordered, held and paid.
     pub orders: Orders,
     /// What sellers earned, on its way to them.
@@ -114,6 +118,8 @@ impl Rooms {
         let settings = payment_settings(config, addresses);
         let payments = Payments::new(store.clone(), clock.clone(), identity.clone(), settings)
             .context("payments cannot be set up")?;
+        let settings = wallet_settings(config, addresses);
+        let wallets = Wallets::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
         let settings = order_settings(config);
         let orders =
             Orders::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
@@ -127,7 +133,7 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, payments, orders, payouts, webhooks })
+        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, payments, wallets, orders, payouts, webhooks })
     }
 }
 
@@ -191,7 +197,6 @@ fn mail_config(config: &Config) -> MailConfig {
     })
 }
 
-/// Without a key of Stripe and without the sandbox only wallets can pay.
 /// How long orders are held, what the market takes, and when the rest is the seller's.
 fn order_settings(config: &Config) -> orders::Settings {
     let settings = &config.orders;
@@ -205,6 +210,19 @@ fn order_settings(config: &Config) -> orders::Settings {
     }
 }
 
+/// In which currencies there are wallets, and how much they take.
+fn wallet_settings(config: &Config, addresses: &Addresses) -> wallet::Settings {
+    let settings = &config.wallet;
+    wallet::Settings {
+        currencies: settings.currencies.clone(),
+        min_top_up: settings.min_top_up,
+        max_top_up: settings.max_top_up,
+        max_balance: settings.max_balance,
+        ..wallet::Settings::new(&addresses.web)
+    }
+}
+
+/// Without a key of Stripe and without the sandbox only wallets can pay.
 fn payment_settings(config: &Config, addresses: &Addresses) -> payments::Settings {
     let payments = &config.payments;
     let secrets = payments.stripe_webhook_secret.iter().flat_map(|secrets| secrets.expose().split(','));

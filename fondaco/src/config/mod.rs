@@ -42,6 +42,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// How people pay.
     pub payments: Payments,
+    /// Balances to pay from.
+    pub wallet: Wallet,
     /// How long orders are held, and what the market takes.
     pub orders: Orders,
     /// When a sale's money is the seller's.
@@ -292,6 +294,20 @@ pub struct Settlement {
     /// How long after a sale its money can be paid out.
     #[serde(deserialize_with = "units::duration")]
     pub maturity: Duration,
+}
+
+/// Balances to pay from. Amounts are whole units of each currency.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wallet {
+    /// In which there are wallets, the usual one first.
+    pub currencies: Vec<kernel::Currency>,
+    /// The smallest top-up.
+    pub min_top_up: u32,
+    /// The largest.
+    pub max_top_up: u32,
+    /// The most that a wallet may be topped up to.
+    pub max_balance: u32,
 }
 
 /// How long orders are held, and what the market takes.

@@ -59,6 +59,8 @@ pub(super) fn start(
     let identity = rooms.identity.clone();
     spawn(&mut beside, stop, async move { identity.keep().await });
     if config.has(Role::Worker) {
+        let wallets = rooms.wallets.clone();
+        spawn(&mut beside, stop, async move { wallets.run().await });
         let webhooks = rooms.webhooks.clone();
         spawn(&mut beside, stop, async move { webhooks.run().await });
         let end = stop.clone();
@@ -99,6 +101,7 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
     let (condense, carts) = (rooms.clone(), rooms.clone());
     let evict = rooms.clone();
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
+    let runner = rooms.wallets.jobs(runner, rooms.mailer.clone());
     rooms
         .identity
         .jobs(runner, rooms.mailer.clone())

@@ -119,6 +119,7 @@ fn document(version: &str) -> utoipa::openapi::OpenApi {
         catalog::openapi(),
         ledger::api::openapi(),
         payments::openapi(),
+        wallet::openapi(),
         orders::openapi(),
         payouts::openapi(),
         webhooks::openapi(),
