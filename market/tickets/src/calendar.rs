@@ -94,7 +94,7 @@ fn fold(out: &mut String, line: &str) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use icalendar::{Calendar, CalendarComponent, Component, EventLike};
+    use icalendar::{Calendar, CalendarComponent, Component};
     use proptest::prelude::*;
 
     fn entry<'a>(title: &'a str, description: &'a str) -> Entry<'a> {
