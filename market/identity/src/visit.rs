@@ -7,13 +7,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use web::Failure;
-use web::face::{Kind, Notice, Shell, SignedIn, Site, Theme};
+use web::face::{FLASH_COOKIE, Kind, Notice, Shell, SignedIn, Site, Theme};
 
 use crate::actor::{Actor, Caller};
 use crate::{Identity, IdentityError};
 
-/// Carries the message of a form's answer to the page that follows it.
-const FLASH: &str = "fondaco_flash";
 /// The longest message; what is longer did not come from us.
 const MAX_FLASH: usize = 600;
 
@@ -54,7 +52,7 @@ where
             roles: actor.roles.iter().map(|role| role.name().to_owned()).collect(),
         });
         shell.theme = Theme::from_cookies(&parts.headers);
-        shell.flash = web::cookie(&parts.headers, FLASH).and_then(flash);
+        shell.flash = web::cookie(&parts.headers, FLASH_COOKIE).and_then(flash);
         Ok(Self { caller, shell })
     }
 }
@@ -63,8 +61,8 @@ where
 pub fn done(to: &str, message: &str) -> Response {
     let mut response = Redirect::to(to).into_response();
     let value: String = url::form_urlencoded::byte_serialize(message.as_bytes()).collect();
-    // A few seconds are enough for the redirect; so it need not be cleared by the page that shows it.
-    let cookie = format!("{FLASH}={value}; Path=/; Max-Age=4; HttpOnly; SameSite=Lax");
+    // A few seconds are enough for the redirect; the page that shows it ends it.
+    let cookie = format!("{FLASH_COOKIE}={value}; Path=/; Max-Age=4; HttpOnly; SameSite=Lax");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -26,6 +26,12 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
+/// The name of the cookie that carries the message of a form's answer to the page that follows it.
+pub const FLASH_COOKIE: &str = "fondaco_flash";
+/// Ends that cookie.
+const NO_FLASH: HeaderValue =
+    HeaderValue::from_static("fondaco_flash=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+
 pub use forms::FormState;
 pub use shell::{Audience, Crumb, Kind, Notice, Place, Sheet, Shell, SignedIn, Site, Theme};
 pub use typed::{Typed, Wrong};
@@ -104,6 +110,10 @@ pub fn html(shell: &Shell, template: &impl askama::Template) -> Response {
         body,
     )
         .into_response();
+    // What is shown now is not to be shown again.
+    if shell.flash.is_some() {
+        response.headers_mut().append(header::SET_COOKIE, NO_FLASH);
+    }
     headers::secure(response.headers_mut());
     response
 }
