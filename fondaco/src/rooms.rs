@@ -14,6 +14,7 @@ use payments::stripe::StripeSettings;
 use payouts::Payouts;
 use registry::Registry;
 use store::{Migrations, Store};
+use tickets::Tickets;
 use vault::Vault;
 use wallet::Wallets;
 use webhooks::Webhooks;
@@ -35,6 +36,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     registry::MIGRATIONS,
     catalog::MIGRATIONS,
     orders::MIGRATIONS,
+    tickets::MIGRATIONS,
     webhooks::MIGRATIONS,
     crate::demo::MIGRATIONS,
 ];
@@ -68,6 +70,8 @@ pub struct Rooms {
     pub wallets: Wallets,
     /// What is ordered, held and paid.
     pub orders: Orders,
+    /// Events, their tickets, the door.
+    pub tickets: Tickets,
     /// What sellers earned, on its way to them.
     pub payouts: Payouts,
     /// Telling other programs what happened.
@@ -119,11 +123,14 @@ impl Rooms {
         let payments = Payments::new(store.clone(), clock.clone(), identity.clone(), settings)
             .context("payments cannot be set up")?;
         let settings = wallet_settings(config, addresses);
-        let wallets = Wallets::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
+        let wallets =
+            Wallets::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
         let settings = order_settings(config);
-        let orders =
-            Orders::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
-        let settings = payouts::Settings { minimum: config.payouts.minimum, public_url: addresses.web.clone() };
+        let orders = Orders::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
+        let tickets =
+            Tickets::new(store.clone(), identity.clone(), orders.clone(), mailer.clone(), vault.clone());
+        let settings =
+            payouts::Settings { minimum: config.payouts.minimum, public_url: addresses.web.clone() };
         let payouts =
             Payouts::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
         let registry =
@@ -133,7 +140,24 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
-        Ok(Self { store, clock, blobs, mailer, vault, log, identity, registry, catalog, ledger, payments, wallets, orders, payouts, webhooks })
+        Ok(Self {
+            store,
+            clock,
+            blobs,
+            mailer,
+            vault,
+            log,
+            identity,
+            registry,
+            catalog,
+            ledger,
+            payments,
+            wallets,
+            orders,
+            tickets,
+            payouts,
+            webhooks,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod listings;
 mod packages;
+mod shows;
 mod tarball;
 
 use std::collections::BTreeMap;
@@ -119,6 +120,7 @@ async fn fill_in(rooms: &Rooms, operator: bool) -> Result<Made, DemoError> {
         .await?;
     publish_all(rooms).await?;
     listings::list_all(rooms).await?;
+    shows::organise_all(rooms).await?;
     let admin_password = if operator { create_operator(rooms, &by).await? } else { None };
     let now = rooms.clock.now();
     rooms.store.write(async move |tx: &mut Tx| tx.execute(&FINISH_DEMO, args![now]).await).await?;

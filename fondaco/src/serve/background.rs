@@ -102,6 +102,7 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
     let evict = rooms.clone();
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
     let runner = rooms.wallets.jobs(runner, rooms.mailer.clone());
+    let runner = rooms.tickets.jobs(runner, rooms.clock.clone());
     rooms
         .identity
         .jobs(runner, rooms.mailer.clone())

@@ -121,6 +121,7 @@ fn document(version: &str) -> utoipa::openapi::OpenApi {
         payments::openapi(),
         wallet::openapi(),
         orders::openapi(),
+        tickets::openapi(),
         payouts::openapi(),
         webhooks::openapi(),
         super::jobs::openapi(),

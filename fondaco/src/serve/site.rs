@@ -17,6 +17,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
     }
     site.with_public(Place::new("packages", "Packages", "/packages", "package").with_shortcut('p'))
         .with_public(Place::new("market", "Market", "/market", "store").with_shortcut('m'))
+        .with_public(Place::new("events", "Events", "/events", "calendar").with_shortcut('e'))
         .with_public(Place::new("api", "API", "/docs/api", "code"))
         .with_console("Account", own("account", "Profile", "/account", "user").in_menu().with_shortcut('a'))
         .with_console("Account", own("tokens", "API tokens", "/account/tokens", "key-round").in_menu())
@@ -25,6 +26,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
             "Account",
             own("organisations", "Organisations", "/account/organisations", "users").in_menu(),
         )
+        .with_console("Account", own("tickets", "Tickets", "/tickets", "calendar").in_menu())
         .with_console("Account", own("orders", "Orders", "/orders", "package").in_menu().with_shortcut('o'))
         .with_console(
             "Account",
@@ -36,6 +38,10 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         .with_console(
             "Sell",
             Place::new("sell-listings", "Listings", "/sell/listings", "tag").for_audience(SELLERS),
+        )
+        .with_console(
+            "Sell",
+            Place::new("sell-events", "Events", "/sell/events", "calendar").for_audience(SELLERS),
         )
         .with_console("Sell", own("sales", "Sales", "/sell/orders", "store"))
         .with_console(
@@ -62,7 +68,8 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         )
         .with_console(
             "Operate",
-            Place::new("operator-payments", "Payments", "/operator/payments", "activity").for_audience(ADMINS),
+            Place::new("operator-payments", "Payments", "/operator/payments", "activity")
+                .for_audience(ADMINS),
         )
         .with_console(
             "Operate",

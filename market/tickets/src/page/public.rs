@@ -225,7 +225,7 @@ pub(super) async fn order(
         Err(error) => Err(error.into()),
     };
     match placed {
-        Ok(placed) => Ok(Redirect::to(&format!("/orders/{}", placed.order.id)).into_response()),
+        Ok(placed) => Ok(Redirect::to(&format!("/checkout/{}", placed.order.id)).into_response()),
         Err(problem) => {
             let (status, form) = Wrong::of(problem, &typed)?.into_parts();
             let page = event_page(&tickets, visit, &event, form).await?;
@@ -327,7 +327,7 @@ pub(super) async fn buy(State(tickets): State<Tickets>, visit: Visit, Path(ticke
     }
     .await;
     match placed {
-        Ok(placed) => Ok(Redirect::to(&format!("/orders/{}", placed.order.id)).into_response()),
+        Ok(placed) => Ok(Redirect::to(&format!("/checkout/{}", placed.order.id)).into_response()),
         Err(error) => {
             let (status, form) = Wrong::of(error, &Typed::default())?.into_parts();
             let page = offer_page(visit, view, form);
