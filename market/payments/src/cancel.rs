@@ -23,7 +23,7 @@ impl Payments {
     /// [`PaymentError`] when the database failed. A gateway that does not answer is no error: it is asked again.
     pub async fn cancel_live(&self, subject: &str) -> Result<usize, PaymentError> {
         let (subject, now) = (subject.to_owned(), self.clock.now());
-        let mark = async move |tx: &mut Tx| call_off(tx, now, &subject).await;
+        let mark = async move |tx: &mut Tx| mark(tx, now, &subject, now.after(PATIENCE)).await;
         let live = self.store.write(mark).await?;
         for payment in &live {
             self.ask_cancel(payment).await?;
@@ -44,6 +44,14 @@ impl Payments {
 /// # Errors
 /// [`PaymentError`] when the database failed.
 pub async fn call_off(tx: &mut Tx, now: Timestamp, subject: &str) -> Result<Vec<Payment>, PaymentError> {
-    let due = now.after(PATIENCE);
+    mark(tx, now, subject, now).await
+}
+
+async fn mark(
+    tx: &mut Tx,
+    now: Timestamp,
+    subject: &str,
+    due: Timestamp,
+) -> Result<Vec<Payment>, PaymentError> {
     Ok(tx.all(&sql::CALL_OFF_PAYMENTS, args![subject, due, now]).await?)
 }

@@ -6,6 +6,7 @@ use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
 use identity::{AccountId, Action, Caller, Subject};
 use store::{Tx, args};
+use web::idempotency::{Key, Request, Stored, once};
 
 use crate::error::PaymentError;
 use crate::gateway::{Gateway, GatewayError, Instrument, Kept};
@@ -39,7 +40,8 @@ impl Payments {
         self.store.read(async move |tx: &mut Tx| methods_of(tx, &account).await).await
     }
 
-    /// Saves a card at the gateway and keeps what people may see of it. The first one is the default.
+    /// Saves a card at the gateway and keeps what people may see of it: a [`Method`] as JSON. The first one is the
+    /// default. The same key gives the same card.
     ///
     /// # Errors
     /// As [`Payments::methods`]; wrong card fields; [`PaymentError::Gateway`] when the bank refuses the card.
@@ -49,7 +51,8 @@ impl Payments {
         org: Option<&str>,
         new: &NewMethod,
         is_default: bool,
-    ) -> Result<Method, PaymentError> {
+        key: Key,
+    ) -> Result<Stored, PaymentError> {
         by.may(Action::Buy, &Subject::Market)?;
         let account = whose(by, org)?;
         let (gateway, instrument, expires) = self.accept(by, new)?;
@@ -68,12 +71,15 @@ impl Payments {
         if let Some((month, year)) = expires {
             (kept.exp_month, kept.exp_year) = (month, year);
         }
-        let by = by.clone();
+        // The outcome code stands for the card here: a fingerprint of its number could be undone.
+        let scope = format!("{account} POST /api/payments/methods");
+        let (by, request) = (by.clone(), Request::new(key, scope, &(&instrument.code, is_default)));
         let write = async move |tx: &mut Tx| {
             if let Some(customer) = &customer {
                 tx.execute(&sql::INSERT_CUSTOMER, args![account, name, customer]).await?;
             }
-            save(tx, &by, &account, name, &kept, is_default).await
+            let save = async |tx: &mut Tx| save(tx, &by, &account, name, &kept, is_default).await;
+            once(tx, &request, by.now(), 201, save).await
         };
         self.store.write(write).await
     }

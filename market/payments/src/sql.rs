@@ -56,7 +56,8 @@ sql! {
     pub(crate) SET_GIVE_BACK = "update payment set wish = 'give_back', failure_code = $2, failure_message = $3 \
         where id = $1";
     pub(crate) PUT_OFF_PAYMENT = "update payment set due_at = $3, attempts = attempts + 1, note = $4, \
-        reference = coalesce($5, reference) where id = $1 and version = $2";
+        reference = coalesce($5, reference) where id = $1 and version = $2 \
+        and state not in ('captured', 'failed', 'cancelled')";
     pub(crate) CALL_OFF_PAYMENTS = "update payment set wish = 'give_back', due_at = $2, version = version + 1, \
         updated_at = $3 where subject = $1 and state in ('created', 'submitted', 'unknown') and wish = 'capture' \
         returning id, purpose, subject, payer, amount_minor, currency, refunded_minor, \

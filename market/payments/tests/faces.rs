@@ -11,7 +11,7 @@ use payments::sandbox::CARDS;
 use payments::{NewMethod, PaymentError, Source, State};
 use serde_json::{Value, json};
 use store::testing::both;
-use till::{Market, card, migrations};
+use till::{Market, add, card, migrations};
 use tower::ServiceExt;
 
 /// Calls the API without signing in.
@@ -52,7 +52,7 @@ async fn nobody_sees_or_pays_or_changes_what_is_somebody_elses() {
         assert!(matches!(room.payment(&bob, &payment.id).await, Err(PaymentError::NotFound(_))));
         assert_eq!(room.own_payments(&bob, Paging::default()).await.unwrap().total, 0);
         assert_eq!(room.own_payments(&ada, Paging::default()).await.unwrap().total, 1);
-        let saved = room.add_method(&ada, None, &NewMethod::Token("tok_visa".into()), false).await.unwrap();
+        let saved = add(room, &ada, &NewMethod::Token("tok_visa".into()), false).await.unwrap();
         assert!(matches!(room.set_default_method(&bob, &saved.id).await, Err(PaymentError::NotFound(_))));
         assert!(matches!(room.delete_method(&bob, &saved.id).await, Err(PaymentError::NotFound(_))));
         let mut bobs = Market::sale("order-2", 500, Source::Method(saved.id.clone()));
@@ -83,16 +83,28 @@ async fn cards_are_saved_without_their_numbers() {
     both(&migrations(), async |store| {
         let market = Market::on(store);
         let (room, ada) = (&market.payments, market.ada());
-        let first =
-            room.add_method(&ada, None, &NewMethod::Card(card("4242424242424242")), false).await.unwrap();
-        let second =
-            room.add_method(&ada, None, &NewMethod::Token("tok_mastercard".into()), true).await.unwrap();
+        let first = add(room, &ada, &NewMethod::Card(card("4242424242424242")), false).await.unwrap();
+        let second = add(room, &ada, &NewMethod::Token("tok_mastercard".into()), true).await.unwrap();
         assert!(first.is_default && second.is_default, "each when it was saved");
         let listed = room.methods(&ada, None).await.unwrap();
         assert_eq!(listed.iter().map(|method| method.is_default).collect::<Vec<_>>(), [true, false]);
         assert_eq!(listed[0].id, second.id);
         let shown = serde_json::to_string(&listed).unwrap();
         assert!(!shown.contains("4242424242424242") && shown.contains("4242"), "{shown}");
+        let again = async |key: &str| {
+            let key = web::idempotency::Key(Some(key.to_owned()));
+            let new = NewMethod::Token("tok_visa".into());
+            let stored = room.add_method(&ada, None, &new, false, key).await.unwrap();
+            serde_json::from_slice::<Value>(&stored.body).unwrap()["methodId"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let (once, twice): (payments::MethodId, payments::MethodId) =
+            (again("key-1").await, again("key-1").await);
+        assert_eq!(once, twice, "the same key saves one card");
+        room.delete_method(&ada, &once).await.unwrap();
         room.delete_method(&ada, &second.id).await.unwrap();
         assert!(room.methods(&ada, None).await.unwrap()[0].is_default, "the other one is it now");
         let paid = market.begin(Market::sale("order-1", 500, Source::Method(first.id))).await.unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::join_all;
 use kernel::Problem;
 use ledger::{Account, NewTransfer};
-use payments::{NextAction, PaymentError, RefundState, Source, State};
+use payments::{NextAction, Outcome, PaymentError, RefundState, Source, State};
 use store::Tx;
 use store::testing::both;
 use till::{Market, card, migrations, seller, usd};
@@ -466,6 +466,80 @@ async fn what_is_told_twice_happens_once() {
         assert_eq!(market.balance(CLEARING).await, (1_000, 0));
     })
     .await;
+}
+
+/// A bank takes the money after we had to believe that it never heard of it: the till decides.
+#[tokio::test]
+async fn money_that_comes_after_a_failure_is_used_or_given_back() {
+    both(&migrations(), async |store| {
+        let market = Market::on(store);
+        let admin = market.person("op", &[identity::Role::Admin]);
+        for (is_shut, refunded) in [(false, 0), (true, 1_000)] {
+            let payment = market.paid("order-1", "tok_timeoutNever").await;
+            assert_eq!(payment.state, State::Failed);
+            market.till.is_shut.store(is_shut, Ordering::SeqCst);
+            market.door.says.lock().unwrap().push_back(Outcome::Captured);
+            market.payments.ask_now(&admin, &payment.id).await.unwrap();
+            market.settle_down().await;
+            let payment = market.payments.find(&payment.id).await.unwrap();
+            assert_eq!((payment.state, payment.refunded_minor), (State::Captured, refunded));
+        }
+        assert_eq!(market.balance(CLEARING).await, (1_000, 0));
+        assert_eq!(market.told(), ["failed", "captured", "failed"]);
+    })
+    .await;
+}
+
+/// Whatever a bank says in whatever order, with calls to call it off in between: what the till was told, the books
+/// and the payment agree, and every payment ends.
+#[tokio::test]
+async fn a_confused_bank_cannot_make_the_books_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store::testing::sqlite(folder.path(), &migrations()).await;
+    let market = Market::on(store);
+    let admin = market.person("op", &[identity::Role::Admin]);
+    let outcomes = [
+        Outcome::Authorised,
+        Outcome::Captured,
+        Outcome::Cancelled,
+        Outcome::Pending,
+        Outcome::NeverHappened,
+        Outcome::Unknown("?".into()),
+        Outcome::Declined(payments::Reason::new("card_declined", "No.")),
+        Outcome::NeedsBuyer(NextAction::Card),
+    ];
+    let mut random = 20_261_121_u64;
+    let mut next = |most: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % most
+    };
+    for round in 0..120 {
+        market.till.told.lock().unwrap().clear();
+        let before = market.balance(CLEARING).await.0;
+        let subject = format!("order-{round}");
+        market.till.is_shut.store(next(3) == 0, Ordering::SeqCst);
+        let token = ["tok_visa", "tok_timeoutFound", "tok_late", "tok_automatic"][next(4)];
+        let payment = market.pay(&subject, token).await;
+        for _ in 0..next(6) {
+            market.door.says.lock().unwrap().push_back(outcomes[next(outcomes.len())].clone());
+            match next(4) {
+                0 => drop(market.payments.cancel_live(&subject).await.unwrap()),
+                1 => market.settle_down().await,
+                _ => drop(market.payments.ask_now(&admin, &payment.id).await.unwrap()),
+            }
+        }
+        market.door.says.lock().unwrap().clear();
+        market.later(25 * 3_600);
+        market.settle_down().await;
+        let after = market.payments.find(&payment.id).await.unwrap();
+        assert!(!after.state.is_open() && after.state != State::Authorised, "{round}: {after:?}");
+        let told = market.told().iter().filter(|told| **told == "captured").count();
+        let kept = if after.state == State::Captured { 1_000 - after.refunded_minor } else { 0 };
+        assert_eq!(market.balance(CLEARING).await.0 - before, kept, "{round}: {after:?}");
+        assert_eq!(usize::from(kept > 0), told, "{round}: {after:?}");
+        assert_eq!(after.refunding_minor, 0, "{round}: {after:?}");
+    }
+    assert_eq!(market.balance(Account::RefundReserve).await, (0, 0));
 }
 
 /// How many payments a second begin, are submitted and captured, with 64 buyers at once.

@@ -19,7 +19,7 @@ use payments::{
     Source, State,
 };
 use store::Store;
-use till::{Market, Till, migrations, usd};
+use till::{Market, Till, add, migrations, usd};
 
 const SECRET: &str = "whsec_of_the_tests";
 const CLEARING: Account = Account::Clearing("stripe");
@@ -170,12 +170,12 @@ async fn saved_cards_pay_and_are_forgotten() {
     with_shop(async |shop| {
         let (room, ada) = (&shop.market.payments, shop.market.ada());
         let token = NewMethod::Token("pm_card_visa".into());
-        let first = room.add_method(&ada, None, &token, false).await.unwrap();
-        let second = room.add_method(&ada, None, &token, false).await.unwrap();
+        let first = add(room, &ada, &token, false).await.unwrap();
+        let second = add(room, &ada, &token, false).await.unwrap();
         assert!(first.is_default && !second.is_default);
         assert_eq!((first.view.last4.as_str(), first.exp_year), ("4242", 2030));
         let declined = NewMethod::Token("pm_card_visa_chargeDeclined".into());
-        let refused = kernel::Problem::from(room.add_method(&ada, None, &declined, false).await.unwrap_err());
+        let refused = kernel::Problem::from(add(room, &ada, &declined, false).await.unwrap_err());
         assert_eq!((refused.status, refused.code.as_ref()), (402, "payments.card_refused"));
         let begun =
             shop.market.begin(Market::sale("order-1", 700, Source::Method(second.id.clone()))).await.unwrap();

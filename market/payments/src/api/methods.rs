@@ -60,6 +60,7 @@ pub(super) struct NewMethodBody {
 
 /// Save a card.
 #[utoipa::path(post, path = "/api/payments/methods", tag = "payments", request_body = NewMethodBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and card: the same answer.")),
     responses((status = 201, description = "The card as far as people may see it.", body = Method),
         (status = 401, description = "Nobody is signed in."),
         (status = 402, description = "The bank refuses the card."),
@@ -68,6 +69,7 @@ pub(super) struct NewMethodBody {
 pub(super) async fn add(
     State(room): State<Payments>,
     account: Account,
+    key: Key,
     Json(body): Json<NewMethodBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let new = match (body.card, body.token) {
@@ -76,8 +78,7 @@ pub(super) async fn add(
         _ => return Err(PaymentError::field("/card", "Send a card or a token.").into()),
     };
     let org = body.organisation.as_deref();
-    let method = room.add_method(&account.caller, org, &new, body.default).await?;
-    Ok((StatusCode::CREATED, Json(method)))
+    Ok(room.add_method(&account.caller, org, &new, body.default, key).await?)
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

@@ -6,6 +6,7 @@ use axum::response::Response;
 use identity::{Visit, done};
 use serde::Deserialize;
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
+use web::idempotency::Key;
 use web::{Failure, Form, Path};
 
 use super::{on_the_page, typed_card};
@@ -51,7 +52,7 @@ pub(super) async fn add(
     Form(typed): Form<Typed>,
 ) -> Result<Response, Failure> {
     let new = NewMethod::Card(typed_card(&typed));
-    match room.add_method(&visit.caller, None, &new, false).await {
+    match room.add_method(&visit.caller, None, &new, false, Key(None)).await {
         Ok(_) => Ok(done(HOME, "The card is saved.")),
         Err(error) => {
             let wrong = Wrong::of(on_the_page(error), &typed)?;

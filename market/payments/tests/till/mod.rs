@@ -2,6 +2,7 @@
 //! stopped in the middle of a call as a kill would.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,8 +16,8 @@ use ledger::{Account, NewTransfer};
 use payments::sandbox::Sandbox;
 use payments::{
     Answer, Ask, Card, Dispute, DisputeNews, DisputeState, Gateway, GatewayError, Instrument, Kept,
-    NewPayment, NewRefund, Notice, Payment, PaymentError, Payments, Purpose, Reason, Refund, RefundAsk,
-    RefundOutcome, Settings, Source, Told, Verdict, WebhookError,
+    NewPayment, NewRefund, Notice, Outcome, Payment, PaymentError, Payments, Purpose, Reason, Refund,
+    RefundAsk, RefundOutcome, Settings, Source, Told, Verdict, WebhookError,
 };
 use store::{Migrations, Store, Tx};
 use web::Ctx;
@@ -155,9 +156,15 @@ pub struct Door {
     pub calls: AtomicUsize,
     pub captures: AtomicUsize,
     pub refunds: AtomicUsize,
+    /// What the bank says next, whatever it is asked; then it is itself again.
+    pub says: std::sync::Mutex<VecDeque<Outcome>>,
 }
 
 impl Door {
+    fn said(&self) -> Option<Answer> {
+        self.says.lock().unwrap().pop_front().map(Answer::from)
+    }
+
     fn pass<'a, T: Send + 'a>(&'a self, answer: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         let hangs = call == self.hangs_at.load(Ordering::SeqCst);
@@ -179,14 +186,23 @@ impl Gateway for Door {
         self.pass(self.bank.authorise(ask))
     }
     fn look<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Answer> {
-        self.pass(self.bank.look(ask))
+        match self.said() {
+            Some(answer) => self.pass(Box::pin(std::future::ready(answer))),
+            None => self.pass(self.bank.look(ask)),
+        }
     }
     fn capture<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Answer> {
         self.captures.fetch_add(1, Ordering::SeqCst);
-        self.pass(self.bank.capture(ask))
+        match self.said() {
+            Some(answer) => self.pass(Box::pin(std::future::ready(answer))),
+            None => self.pass(self.bank.capture(ask)),
+        }
     }
     fn cancel<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Answer> {
-        self.pass(self.bank.cancel(ask))
+        match self.said() {
+            Some(answer) => self.pass(Box::pin(std::future::ready(answer))),
+            None => self.pass(self.bank.cancel(ask)),
+        }
     }
     fn refund<'a>(&'a self, ask: &'a RefundAsk) -> BoxFuture<'a, RefundOutcome> {
         self.refunds.fetch_add(1, Ordering::SeqCst);
@@ -243,6 +259,7 @@ impl Market {
             calls: AtomicUsize::new(0),
             captures: AtomicUsize::new(0),
             refunds: AtomicUsize::new(0),
+            says: std::sync::Mutex::default(),
         });
         let payments = Payments::with_gateways(
             store.clone(),
@@ -365,4 +382,17 @@ impl Market {
 
 pub fn card(number: &str) -> Card {
     Card { number: number.into(), exp_month: "12".into(), exp_year: "40".into(), cvc: "123".into() }
+}
+
+/// Saves a card and answers it as it is listed.
+pub async fn add(
+    room: &Payments,
+    by: &Caller,
+    new: &payments::NewMethod,
+    is_default: bool,
+) -> Result<payments::Method, PaymentError> {
+    let stored = room.add_method(by, None, new, is_default, web::idempotency::Key(None)).await?;
+    let made: serde_json::Value = serde_json::from_slice(&stored.body).unwrap();
+    let listed = room.methods(by, None).await?;
+    Ok(listed.into_iter().find(|method| made["methodId"] == method.id.as_str()).unwrap())
 }
