@@ -27,7 +27,9 @@ async fn top_up(store: &Store) {
 async fn the_books_are_added_up_and_checked() {
     let machine = Machine::new();
     machine.admin("audit-ledger", "").fine();
-    let store = Store::open(&StoreConfig::sqlite(std::path::Path::new(&machine.data()).join("fondaco.db"))).await.unwrap();
+    let store = Store::open(&StoreConfig::sqlite(std::path::Path::new(&machine.data()).join("fondaco.db")))
+        .await
+        .unwrap();
     top_up(&store).await;
     let server = machine.serve(&[]);
     let trial = machine.admin("trial-balance --json", "").fine().json();
