@@ -75,7 +75,7 @@ async fn one_seat_has_one_owner() {
             let by = market.person(&format!("buyer{n}"), &[Role::User]);
             // Two seats each, in either order: nobody may get half of what was wanted, or wait for each other.
             let mut wanted = vec![units[n % 3].clone(), units[(n + 1) % 3].clone()];
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 wanted.reverse();
             }
             let want = || vec![Want { offer: seats.clone(), quantity: 0, units: wanted.clone() }];
@@ -158,7 +158,8 @@ async fn two_pays_at_once_take_money_once() {
         let id = market.one(&offer).await.order.id;
         market.fill_wallet(10_000).await;
         let pay = async |n: usize| {
-            let source = || if n % 2 == 0 { Source::Token("tok_visa".to_owned()) } else { Source::Wallet };
+            let source =
+                || if n.is_multiple_of(2) { Source::Token("tok_visa".to_owned()) } else { Source::Wallet };
             insist(async || market.orders.pay(&market.ada(), &id, source(), Some(format!("key-{n}"))).await)
                 .await
         };

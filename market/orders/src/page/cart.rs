@@ -61,7 +61,6 @@ struct CartPage {
     rows: Vec<Row>,
     total: String,
     is_signed_in: bool,
-    all_available: bool,
 }
 
 pub(super) async fn show(State(orders): State<Orders>, visit: Visit, headers: HeaderMap) -> Answer {
@@ -83,7 +82,6 @@ async fn page(orders: &Orders, visit: Visit, headers: &HeaderMap, form: FormStat
     };
     let page = CartPage {
         is_signed_in: visit.caller.actor.is_some(),
-        all_available: items.iter().all(|item| item.is_available),
         total: total(&items),
         shell: visit.shell.page("Cart", "cart").with_sheet(Sheet::Market),
         rows: items.into_iter().map(row).collect(),

@@ -35,7 +35,8 @@ struct RefusedPage {
     shell: Shell,
     form: FormState,
     kept: Vec<(String, String)>,
-    back: String,
+    /// Whether pieces were wanted, not units by name.
+    asks_quantity: bool,
 }
 
 /// `POST /orders/new`: holds what was chosen on a page. Who is not signed in finds it in the cart afterwards.
@@ -90,10 +91,10 @@ fn refused(visit: Visit, wrong: Wrong, typed: &Typed) -> Response {
     let names = ["offer", "quantity", "unit", "org", "pass"];
     let values = |name: &'static str| typed.all(name).map(move |value| (name.to_owned(), value.to_owned()));
     let kept = names.into_iter().flat_map(values).collect();
-    let back = visit.shell.path.clone();
+    let asks_quantity = typed.all("unit").all(str::is_empty);
     wrong.answer(|form| {
         let shell = visit.shell.page("Not reserved - Checkout", "orders").with_sheet(Sheet::Market);
-        let page = RefusedPage { shell, form, kept, back };
+        let page = RefusedPage { shell, form, kept, asks_quantity };
         face::html(&page.shell, &page)
     })
 }
@@ -106,6 +107,7 @@ struct CheckoutPage {
     placed: Placed,
     lines: Vec<OrderLine>,
     total: String,
+    total_label: &'static str,
     ways: Vec<Choice>,
     is_live: bool,
     is_over: bool,
@@ -115,7 +117,6 @@ struct CheckoutPage {
     next_page: Option<String>,
     asks_place: bool,
     is_sandbox: bool,
-    has_gateway: bool,
     may_extend: bool,
     extension: String,
     /// Names this payment, so that sending the form twice pays once.
@@ -157,13 +158,13 @@ async fn page(orders: &Orders, visit: Visit, details: Details, ways: Vec<Choice>
         shell: visit.shell.page("Checkout", "orders").with_sheet(Sheet::Market),
         lines: words::summary(&placed),
         total: words::total(&placed),
+        total_label: if is_live { "To pay" } else { "Total" },
         is_live,
         is_over: !is_live,
         is_waiting: current.is_some_and(|payment| payment.state.is_open()),
         next_page: current.and_then(Payments::next_page),
         asks_place: !rules.taxes.is_empty(),
         is_sandbox: orders.payments.is_sandbox(),
-        has_gateway: orders.payments.default_gateway().is_some(),
         may_extend: order.hold.may_extend(now),
         extension: web::face::text::counted(minutes, "minute"),
         key: kernel::random_text::<16>(),

@@ -144,6 +144,11 @@ struct OrderPage {
     refunds: Vec<(String, crate::Plan)>,
 }
 
+/// The beginning of an id, for tables that have no room for all of it.
+fn short(id: &str) -> String {
+    id.chars().take(16).chain(['…']).collect()
+}
+
 fn id(text: &str) -> Result<OrderId, OrderError> {
     text.parse().map_err(|_| OrderError::NotFound("order"))
 }
