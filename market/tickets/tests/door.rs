@@ -59,7 +59,7 @@ async fn devices_scan_offline_and_agree_afterwards_in_any_order() {
             assert_eq!(verdicts, expected, "{order:?}");
             let view = house.tickets.ticket(&ada, &ticket.id).await.unwrap().ticket;
             assert_eq!((view.checked_in_at, view.checked_in_by.as_deref()), (Some(at(100)), Some("East")));
-            assert_eq!(house.told("ticket.checked_in").await.len(), 1);
+            assert_eq!(house.told("ticket.checked_in", 1).await.len(), 1);
         })
         .await;
     }

@@ -55,7 +55,7 @@ async fn a_ticket_is_bought_shown_and_lets_in_once() {
         let door = Guard::Staff(house.organiser());
         assert_eq!(bought.len(), 2);
         assert_eq!((bought[0].state, bought[0].title.as_str()), (TicketState::Valid, "Così fan tutte"));
-        let told = house.told("ticket.created").await;
+        let told = house.told("ticket.created", 2).await;
         assert_eq!((told.len(), &told[0].data["priceMinor"]), (2, &1900.into()));
         assert!(
             told[0].concerns("user-ada")
@@ -72,7 +72,7 @@ async fn a_ticket_is_bought_shown_and_lets_in_once() {
         assert_eq!((said.verdict, said.first_at), (Verdict::Again, Some(first_at)));
         assert_eq!(said.first_device.as_deref(), Some("organiser: North door"));
         assert_eq!(house.state_of(&ada, &bought[0]).await, TicketState::CheckedIn);
-        assert_eq!(house.told("ticket.checked_in").await.len(), 1);
+        assert_eq!(house.told("ticket.checked_in", 1).await.len(), 1);
         let sales = house.tickets.sales(&house.organiser(), &event.id).await.unwrap();
         assert_eq!(sales.iter().map(|row| row.count).sum::<u64>(), 2);
         let left = house.tickets.event(&ada, &event.id).await.unwrap();
@@ -257,7 +257,7 @@ async fn anybody_sells_a_ticket_and_others_buy_it() {
         let new = NewTicket { title: "Final, row 3".to_owned(), price: usd(1_900), ticket: None };
         let ticket = house.tickets.list_ticket(&ada, new).await.unwrap();
         assert_eq!((ticket.state, ticket.version), (TicketState::Listed, 1));
-        let told = house.told("ticket.created").await;
+        let told = house.told("ticket.created", 1).await;
         assert!(told[0].is_public() && told[0].data["price"] == 19.0 && told[0].version == 1);
         let offer = offer_of(&house, &ticket).await;
         let own = house.place(&ada, vec![Want::some(offer.clone(), 1)]).await.unwrap_err();
@@ -299,7 +299,7 @@ async fn anybody_sells_a_ticket_and_others_buy_it() {
         assert_eq!((sold.state, sold.generation, sold.price), (TicketState::Valid, 2, usd(2_500)));
         assert!(house.mine(&ada).await.is_empty());
         let versions: Vec<i64> =
-            house.told("ticket.updated").await.iter().map(|event| event.version).collect();
+            house.told("ticket.updated", 2).await.iter().map(|event| event.version).collect();
         assert_eq!(versions, [2, 3]);
     })
     .await;
@@ -401,7 +401,7 @@ async fn a_cancelled_event_pays_everybody_back_what_they_paid() {
         assert_eq!(house.state_of(&eve, &sold).await, TicketState::Refunded);
         let twice = house.tickets.cancel_event(&by, &event.id, Expected::Whatever).await.unwrap_err();
         assert!(matches!(twice, TicketError::EventState(_)), "{twice}");
-        assert_eq!(house.told("event.cancelled").await.len(), 1);
+        assert_eq!(house.told("event.cancelled", 1).await.len(), 1);
     })
     .await;
 }

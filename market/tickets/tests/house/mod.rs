@@ -226,20 +226,22 @@ impl House {
         self.settle_down().await;
     }
 
-    /// What was told so far. On PostgreSQL the log shows an event only when no older transaction of the whole server is
-    /// running, so this waits until it has reached the end.
-    pub async fn told(&self, kind: &str) -> Vec<Told> {
+    /// The events of a kind, at least so many: on PostgreSQL the log shows an event only when no older transaction of the
+    /// whole server is running, so this waits for them.
+    pub async fn told(&self, kind: &str, at_least: usize) -> Vec<Told> {
         let (log, mut all, mut after) = (Log::new(self.store.clone()), Vec::new(), Position::START);
-        let end = log.end().await.unwrap();
-        while after < end {
+        for _ in 0..500 {
             let some = log.after(after).await.unwrap();
-            match some.last() {
-                Some(last) => after = last.position,
-                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            if let Some(last) = some.last() {
+                after = last.position;
+                all.extend(some.into_iter().filter(|event| event.kind == kind));
+            } else if all.len() >= at_least {
+                break;
+            } else {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            all.extend(some);
         }
-        all.into_iter().filter(|event| event.kind == kind).collect()
+        all
     }
 
     /// The text of the last message that was sent.
