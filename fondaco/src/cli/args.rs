@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// Manage API tokens of your account.
     #[command(subcommand)]
     Token(Token),
+    /// Show and top up the money that you pay orders from.
+    #[command(subcommand)]
+    Wallet(Wallet),
     /// Show or write the settings of a package client.
     #[command(subcommand)]
     Config(ClientConfig),
@@ -226,6 +229,74 @@ pub(crate) struct NewToken {
     /// How long it is valid.
     #[arg(long, value_name = "DURATION", value_parser = crate::config::parse_duration)]
     pub(crate) expires: Option<std::time::Duration>,
+}
+
+/// The money that an account pays orders from.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Wallet {
+    /// Show what there is.
+    #[command(after_help = "Examples:\n  fondaco wallet balance\n  fondaco wallet balance --org acme --json")]
+    Balance(Whose),
+    /// Charge a saved card and put the money into the wallet.
+    #[command(
+        after_help = "Examples:\n  fondaco wallet topup 25\n  fondaco wallet topup 25.50 --currency EUR --yes"
+    )]
+    Topup(TopUp),
+    /// Show what happened to the balance, the newest first.
+    #[command(
+        after_help = "Examples:\n  fondaco wallet history --limit 50\n  fondaco wallet history --from 2026-01-01T00:00:00Z --json"
+    )]
+    History(History),
+}
+
+/// Whose wallet, and which of them.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Whose {
+    /// That of an organisation which you administer.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) org: Option<String>,
+    /// In this currency; the server's usual one where absent.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<String>,
+}
+
+/// A top-up.
+#[derive(Debug, Args)]
+pub(crate) struct TopUp {
+    /// How much, such as 25 or 25.50.
+    pub(crate) amount: String,
+    /// The saved card to charge; the default one where absent.
+    #[arg(long, value_name = "ID", conflicts_with = "token")]
+    pub(crate) card: Option<String>,
+    /// A token of the payment gateway instead, such as tok_visa of the sandbox.
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Names this top-up: said again, it is the same one and charges nothing more.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Whose.
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+}
+
+/// Which part of the history.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// How many entries.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// Not before this time, as 2026-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Where to go on, as the part before said.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<i64>,
+    /// Whose.
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 /// Settings of package clients.

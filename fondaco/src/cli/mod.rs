@@ -12,6 +12,7 @@ mod publish;
 mod terminal;
 mod token;
 mod tools;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,7 @@ async fn dispatch(terminal: &Terminal, cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Info(args) => packages::info(terminal, global, args).await?,
         Command::Publish(args) => publish::publish(terminal, global, args).await?,
         Command::Token(command) => token::run(terminal, global, command).await?,
+        Command::Wallet(command) => wallet::run(terminal, global, command).await?,
         Command::Config(ClientConfig::Npm(args)) => npmrc::npm(terminal, global, args)?,
         Command::Serve(args) => operate::serve::serve(terminal, args).await?,
         Command::Demo(place) => operate::demo::demo(terminal, place).await?,
