@@ -34,7 +34,8 @@ impl Orders {
         self.store.write(write).await
     }
 
-    /// Says where the buyer is, and taxes the order by it. Prices and fees stay as they were.
+    /// Says where the buyer is, and taxes the order by it. Prices stay as they were; the fee is
+    /// worked out anew, since it is a part of what is left without the tax.
     ///
     /// # Errors
     /// As [`Orders::extend`]; [`OrderError::Invalid`] for no country; [`OrderError::PaymentInFlight`].

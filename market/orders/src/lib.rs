@@ -53,7 +53,7 @@ pub use place::NewOrder;
 pub use promo::{NewPromo, Off, Promo};
 pub use read::find_placed;
 pub use refund::{NewRefund, Part, Plan, PlanId, PlanLine, PlanState, What};
-pub use rules::{FeeRule, Rules, TaxRate};
+pub use rules::{Change as RuleChange, FeeRule, Rules, TaxRate};
 
 /// This room's tables.
 pub const MIGRATIONS: store::Migrations = store::migrations!("orders", "0001_orders.sql");

@@ -133,11 +133,27 @@ async fn read(tx: &mut Tx) -> Result<Rules, StoreError> {
 
 /// A change of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
+    /// This fee, in place of the one for the same kind and seller.
     SetFee(FeeRule),
-    DropFee { kind: String, seller: String },
+    /// No such fee any more.
+    DropFee {
+        /// Its kind; empty: all.
+        kind: String,
+        /// Its seller; empty: all.
+        seller: String,
+    },
+    /// This tax, in place of the one for the same place and kind.
     SetTax(TaxRate),
-    DropTax { country: String, region: String, kind: String },
+    /// No such tax any more.
+    DropTax {
+        /// Its country; empty: everywhere.
+        country: String,
+        /// Its region; empty: all.
+        region: String,
+        /// Its kind; empty: all.
+        kind: String,
+    },
 }
 
 impl Change {
@@ -241,7 +257,7 @@ impl Orders {
     /// # Errors
     /// [`OrderError::Identity`] for everybody but operators; [`OrderError::Invalid`]; [`OrderError::NotFound`] for a
     /// rule to be removed that is not there.
-    pub(crate) async fn change_rules(&self, by: &Caller, change: Change) -> Result<(), OrderError> {
+    pub async fn change_rules(&self, by: &Caller, change: Change) -> Result<(), OrderError> {
         by.may(Action::OperateMarket, &Subject::Market)?;
         change.check()?;
         let (by, shared) = (by.clone(), Arc::clone(&self.shared));

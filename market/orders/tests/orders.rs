@@ -8,7 +8,10 @@ use identity::Role;
 use kernel::Problem;
 use ledger::Account;
 use market::{Market, migrations, seller, usd};
-use orders::{NewOrder, NewPromo, NewRefund, Off, OrderError, Part, PlanState, State, What};
+use orders::{
+    FeeRule, NewOrder, NewPromo, NewRefund, Off, OrderError, Part, PlanState, RuleChange, State, TaxRate,
+    What,
+};
 use payments::{PaymentError, Purpose, Source};
 use store::testing::both;
 use web::Expected;
@@ -593,6 +596,57 @@ async fn promo_codes_take_off_for_whom_and_as_often_as_they_may() {
         assert!(matches!(market.orders.place(&bob, with("HALF")).await, Err(OrderError::Promo(_))));
         let foreign = market.orders.end_promo(&market.seller(), "free", Expected::Whatever).await;
         assert_eq!(code_of(foreign.unwrap_err()), "orders.missing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn taxes_follow_the_buyer_and_fees_the_rules() {
+    on_both(async |market| {
+        let offer = market.tickets(3).await;
+        let rate = |country: &str, basis_points, inclusive| TaxRate {
+            country: country.into(),
+            region: String::new(),
+            kind: String::new(),
+            name: "VAT".into(),
+            basis_points,
+            inclusive,
+        };
+        let fee = FeeRule { kind: "ticket".into(), seller: String::new(), basis_points: 500 };
+        let changes = [
+            RuleChange::SetTax(rate("DE", 1_900, false)),
+            RuleChange::SetTax(rate("AT", 2_000, true)),
+            RuleChange::SetFee(fee),
+        ];
+        for change in changes {
+            let refused = market.orders.change_rules(&market.seller(), change.clone()).await;
+            assert!(matches!(refused, Err(OrderError::Identity(_))), "{refused:?}");
+            market.orders.change_rules(&market.operator(), change).await.unwrap();
+        }
+        let id = market.one(&offer).await.order.id;
+        let wrong = market.orders.locate(&market.ada(), &id, "Germany", "", Expected::Whatever).await;
+        assert!(matches!(wrong, Err(OrderError::Invalid(_))));
+        let inside = market.orders.locate(&market.ada(), &id, "at", "", Expected::Whatever).await.unwrap();
+        assert_eq!((inside.order.amounts.total, inside.order.amounts.tax), (1_900, 317));
+        let on_top = market.orders.locate(&market.ada(), &id, "de", "", Expected::ByBody(2)).await.unwrap();
+        assert_eq!(
+            (on_top.order.amounts.total, on_top.order.amounts.tax, on_top.order.amounts.fee),
+            (2_261, 361, 95)
+        );
+        market.pay(&id, "tok_visa").await.unwrap();
+        market.settle_down().await;
+        let parts = [
+            (CLEARING, 2_261),
+            (Account::Tax, 361),
+            (Account::PlatformFees, 95),
+            (Account::Seller(seller()), 1_805),
+        ];
+        for (account, minor) in parts {
+            assert_eq!(market.balance(account.clone()).await.0, minor, "{account}");
+        }
+        let late = market.orders.locate(&market.ada(), &id, "AT", "", Expected::Whatever).await;
+        assert!(matches!(late, Err(OrderError::WrongState(State::Paid))));
+        market.holds_together(&offer, 3).await;
     })
     .await;
 }
