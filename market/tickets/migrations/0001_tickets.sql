@@ -17,8 +17,8 @@ create table ticket_event (
     -- Until when a ticket can be given back for its price; null: never.
     return_until integer,
     state text not null check (state in ('draft', 'published', 'cancelled')),
-    hold_seconds integer not null check (hold_seconds between 30 and 86400),
-    extension_seconds integer not null check (extension_seconds between 0 and 86400),
+    hold_seconds integer check (hold_seconds between 30 and 86400),
+    extension_seconds integer check (extension_seconds between 0 and 86400),
     currency text not null check (length(currency) = 3),
     listing text not null unique,
     -- The waiting room: from when it lets people in, how many a minute, and for how long each may order. Null: none.

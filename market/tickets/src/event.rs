@@ -74,22 +74,13 @@ pub struct EventText {
     /// Until when tickets can be given back for their price; never where it is absent.
     #[schema(value_type = Option<String>)]
     pub return_until: Option<Timestamp>,
-    /// How long tickets are held for a buyer, in seconds: 30 to 86,400.
-    #[serde(default = "fifteen_minutes")]
-    pub hold_seconds: u32,
-    /// By how many seconds a buyer can prolong that once; 0 for not at all.
-    #[serde(default = "five_minutes")]
-    pub extension_seconds: u32,
+    /// How long tickets are held for a buyer, in seconds: 30 to 86,400; as long as the market usually does where it is
+    /// absent.
+    pub hold_seconds: Option<u32>,
+    /// By how many seconds a buyer can prolong that once; 0 for not at all, the market's usual time where it is absent.
+    pub extension_seconds: Option<u32>,
     /// The waiting room, if there is one.
     pub waiting_room: Option<WaitingRoom>,
-}
-
-const fn fifteen_minutes() -> u32 {
-    900
-}
-
-const fn five_minutes() -> u32 {
-    300
 }
 
 impl EventText {
@@ -121,8 +112,16 @@ impl EventText {
                 "/returnUntil",
                 "Returns end with the event at the latest.",
             ),
-            (!(30..=86_400).contains(&self.hold_seconds), "/holdSeconds", "30 to 86,400 seconds."),
-            (self.extension_seconds > 86_400, "/extensionSeconds", "At most 86,400 seconds."),
+            (
+                self.hold_seconds.is_some_and(|hold| !(30..=86_400).contains(&hold)),
+                "/holdSeconds",
+                "30 to 86,400 seconds.",
+            ),
+            (
+                self.extension_seconds.is_some_and(|more| more > 86_400),
+                "/extensionSeconds",
+                "At most 86,400 seconds.",
+            ),
             (
                 room.is_some_and(|room| !(1..=100_000).contains(&room.per_minute)),
                 "/waitingRoom/perMinute",

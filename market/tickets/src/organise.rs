@@ -268,8 +268,8 @@ async fn add_category_in(
         }
     };
     let offer = NewOffer {
-        hold_seconds: Some(event.text.hold_seconds),
-        extension_seconds: Some(event.text.extension_seconds),
+        hold_seconds: event.text.hold_seconds,
+        extension_seconds: event.text.extension_seconds,
         ..NewOffer::one_off(new.name.trim(), new.price, stock)
     };
     let offer = listing::add_offer(tx, by.now(), &event.listing, &offer).await?;
@@ -329,7 +329,7 @@ async fn set_text(tx: &mut Tx, now: Timestamp, event: &Event, text: &EventText) 
 
 /// The offers hold as long as the event says.
 async fn set_hold(tx: &mut Tx, now: Timestamp, event: &Event, text: &EventText) -> Result<(), TicketError> {
-    let (hold, extension) = (Some(text.hold_seconds), Some(text.extension_seconds));
+    let (hold, extension) = (text.hold_seconds, text.extension_seconds);
     for offer in listing::offers(tx, std::slice::from_ref(&event.listing)).await? {
         if (offer.hold_seconds, offer.extension_seconds) != (hold, extension) {
             let new = NewOffer { hold_seconds: hold, extension_seconds: extension, ..NewOffer::from(&offer) };

@@ -124,7 +124,7 @@ async fn event_page(
     let choices = active.map(|category| (category.clone(), most(category))).collect();
     let least = identity::orgs::OrgRole::Admin;
     let mut shell = visit.shell.page(format!("{} - Events", text.title), "events").with_sheet(Sheet::Market);
-    shell = shell.describe(&format!("{}, {}", view.event.when(), text.place));
+    shell = shell.describe(format!("{}, {}", view.event.when(), text.place));
     Ok(EventPage {
         when: view.event.when(),
         until: zone::words(text.ends_at, &text.zone),

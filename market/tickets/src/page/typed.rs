@@ -34,6 +34,10 @@ pub(super) fn event(typed: &Typed) -> Result<EventText, TicketError> {
     let minutes = |field: &str, pointer: &'static str, or: u32| {
         number(field, pointer, or).map(|minutes: u32| minutes.saturating_mul(60))
     };
+    let some_minutes = |field: &str, pointer| match typed.get(field).trim() {
+        "" => Ok(None),
+        _ => minutes(field, pointer, 0).map(Some),
+    };
     let waiting_room = match at("queueFrom", "/queueFrom")? {
         None => None,
         Some(opens_at) => Some(WaitingRoom {
@@ -52,8 +56,8 @@ pub(super) fn event(typed: &Typed) -> Result<EventText, TicketError> {
         sale_from: at("saleFrom", "/saleFrom")?,
         sale_until: at("saleUntil", "/saleUntil")?,
         return_until: at("returnUntil", "/returnUntil")?,
-        hold_seconds: minutes("holdMinutes", "/holdMinutes", 15)?,
-        extension_seconds: minutes("extensionMinutes", "/extensionMinutes", 5)?,
+        hold_seconds: some_minutes("holdMinutes", "/holdMinutes")?,
+        extension_seconds: some_minutes("extensionMinutes", "/extensionMinutes")?,
         waiting_room,
         zone: name,
     })
@@ -75,8 +79,8 @@ pub(super) fn filled(text: &EventText) -> FormState {
         ("saleFrom", &at(text.sale_from)),
         ("saleUntil", &at(text.sale_until)),
         ("returnUntil", &at(text.return_until)),
-        ("holdMinutes", &(text.hold_seconds / 60).to_string()),
-        ("extensionMinutes", &(text.extension_seconds / 60).to_string()),
+        ("holdMinutes", &number(text.hold_seconds.map(|seconds| seconds / 60))),
+        ("extensionMinutes", &number(text.extension_seconds.map(|seconds| seconds / 60))),
         ("queueFrom", &at(room.map(|room| room.opens_at))),
         ("queuePerMinute", &number(room.map(|room| room.per_minute))),
         ("queueStay", &number(room.map(|room| room.stay_seconds / 60))),

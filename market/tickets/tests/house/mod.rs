@@ -139,8 +139,8 @@ impl House {
             sale_from: None,
             sale_until: None,
             return_until: Some(from(5)),
-            hold_seconds: 900,
-            extension_seconds: 300,
+            hold_seconds: Some(900),
+            extension_seconds: Some(300),
             waiting_room: None,
         }
     }
