@@ -114,8 +114,8 @@ fn text(show: &Show, now: Timestamp) -> EventText {
         sale_from: None,
         sale_until: None,
         return_until: Some(starts_at.before(Duration::from_secs(7 * 86_400))),
-        hold_seconds: 900,
-        extension_seconds: 300,
+        hold_seconds: None,
+        extension_seconds: None,
         waiting_room: None,
     }
 }
