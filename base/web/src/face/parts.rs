@@ -173,7 +173,7 @@ pub struct SeatRow {
 pub struct Seat {
     /// What the form sends.
     pub value: String,
-    /// What stands on it: `14`.
+    /// What stands on it: `14`. Nothing where there is no seat: a gap of its width.
     pub label: String,
     /// All of it in words, for screen readers and on hover: `Row C, seat 14, $64.00`, or `…, taken`.
     pub words: String,

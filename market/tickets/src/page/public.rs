@@ -183,24 +183,32 @@ fn plan(all: &[(Category, Vec<Unit>)]) -> (Vec<SeatRow>, Vec<String>) {
             row.1.push(unit);
         }
     }
+    let mut firsts: BTreeMap<usize, i32> = BTreeMap::new();
+    for ((tier, _), (_, units)) in &rows {
+        let first = units.iter().map(|unit| unit.place).min().unwrap_or(1);
+        firsts.entry(*tier).and_modify(|least| *least = first.min(*least)).or_insert(first);
+    }
     let seat_row = |((tier, _), (label, mut units)): ((usize, i32), (String, Vec<&Unit>))| {
         units.sort_by_key(|unit| unit.place);
-        let mut before = None;
-        let seats = units.iter().map(|unit| {
+        let mut seats = Vec::new();
+        let mut next = *firsts.get(&tier).unwrap_or(&1);
+        for unit in units {
+            // Aisles and blocked seats are gaps, so that seats of all rows stand below each other.
+            let gaps = unit.place.saturating_sub(next).clamp(0, 100);
+            seats.extend((0..gaps).map(|_| Seat::default()));
+            next = unit.place.saturating_add(1);
             let is_free = unit.state == UnitState::Available;
             let price = all.get(tier).map_or_else(String::new, |(category, _)| category.price.to_string());
-            let aisle_before = before.is_some_and(|place: i32| unit.place - place > 1);
-            before = Some(unit.place);
-            Seat {
+            seats.push(Seat {
                 value: format!("{}/{}", unit.offer_id, unit.id),
                 label: unit.seat.clone(),
                 words: format!("{}, {}", unit.label, if is_free { &price } else { "taken" }),
                 tier: u8::try_from(tier % 5 + 1).unwrap_or(1),
                 is_free,
-                aisle_before,
-            }
-        });
-        SeatRow { label, seats: seats.collect() }
+                aisle_before: false,
+            });
+        }
+        SeatRow { label, seats }
     };
     let tiers = all.iter().take(5).map(|(category, _)| format!("{}: {}", category.name, category.price));
     (rows.into_iter().map(seat_row).collect(), tiers.collect())
