@@ -20,14 +20,6 @@ use crate::write::{change, change_invoice, lock, lock_invoice};
 /// When an attempt is looked at again of which nothing was heard. The payments ask for it by themselves in the meantime.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
 
-/// What became of an attempt to begin.
-enum Begun {
-    /// The gateway is to be asked for it.
-    Payment(Payment),
-    /// There is nothing to do, or it is done.
-    Nothing,
-}
-
 impl Billing {
     /// Tries to have an invoice paid, if that is due. Answers whether it was tried. Safe to call at any time, from any
     /// number of processes, and to be killed in: each attempt has a number, and a payment of that number is begun once.
@@ -38,8 +30,8 @@ impl Billing {
         let (room, of, now) = (self.clone(), id.clone(), self.clock.now());
         let write = async move |tx: &mut Tx| begin(tx, now, &room, &of).await;
         match self.store.write(write).await {
-            Ok(Begun::Nothing) => Ok(false),
-            Ok(Begun::Payment(payment)) => {
+            Ok(None) => Ok(false),
+            Ok(Some(payment)) => {
                 self.submit(id, &payment).await?;
                 Ok(true)
             }
@@ -90,28 +82,34 @@ const fn is_final(error: &PaymentError) -> bool {
     )
 }
 
-async fn begin(tx: &mut Tx, now: Timestamp, room: &Billing, id: &InvoiceId) -> Result<Begun, BillingError> {
+/// Writes the attempt down. `None`: there is nothing to ask a gateway for, or it is done.
+async fn begin(
+    tx: &mut Tx,
+    now: Timestamp,
+    room: &Billing,
+    id: &InvoiceId,
+) -> Result<Option<Payment>, BillingError> {
     let invoice = lock_invoice(tx, id).await?;
     let is_due = invoice.next_attempt_at.is_some_and(|at| at <= now);
     if invoice.state != Standing::Open || !is_due {
-        return Ok(Begun::Nothing);
+        return Ok(None);
     }
-    let Some(sub) = invoice.subscription.clone() else { return Ok(Begun::Nothing) };
+    let Some(sub) = invoice.subscription.clone() else { return Ok(None) };
     let sub = lock(tx, &sub).await?;
     if !is_free(tx, now, room, &invoice).await? {
-        return Ok(Begun::Nothing);
+        return Ok(None);
     }
     let invoice = lock_invoice(tx, id).await?;
     if is_unpaid_change(&invoice, &sub) {
         close(tx, now, &invoice, Standing::Void).await?;
-        return Ok(Begun::Nothing);
+        return Ok(None);
     }
     if invoice.attempts > 0 && invoice.created_at.after(room.settings.grace()) <= now {
         match sub.state.is_live() {
             true => give_up(tx, now, &sub).await?,
             false => close(tx, now, &invoice, Standing::Uncollectible).await?,
         }
-        return Ok(Begun::Nothing);
+        return Ok(None);
     }
     let attempts = invoice.attempts + 1;
     let tried = Invoice { attempts, next_attempt_at: Some(now.after(LOOK_AGAIN)), ..invoice.clone() };
@@ -119,15 +117,15 @@ async fn begin(tx: &mut Tx, now: Timestamp, room: &Billing, id: &InvoiceId) -> R
     let Some(source) = source(tx, &sub).await? else {
         let why = "There is no saved card to charge.";
         attempt_failed(tx, now, &room.settings, &tried, why).await?;
-        return Ok(Begun::Nothing);
+        return Ok(None);
     };
     let payment = room.payments.begin(tx, now, &payment_of(&tried, source, Some(attempts))).await?;
     if !payment.state.is_open() {
-        return Ok(Begun::Nothing);
+        return Ok(None);
     }
     let with = Invoice { attempt: Some(payment.id.clone()), failure: String::new(), ..tried.clone() };
     change_invoice(tx, now, &tried, with).await?;
-    Ok(Begun::Payment(payment))
+    Ok(Some(payment))
 }
 
 /// Whether another attempt may begin. One that waits for the buyer is told of once, and then called off.

@@ -8,6 +8,7 @@
 //!   `charge.rs` has invoices paid and tries again; `purpose.rs` says what a payment means to its invoice.
 //! * [`Billing::run`] does all of that in time, in any number of processes.
 
+mod api;
 mod cancel;
 mod change;
 mod charge;
@@ -19,6 +20,7 @@ pub mod invoice;
 mod look;
 mod mails;
 mod manage;
+mod page;
 mod paper;
 mod pay;
 pub mod period;
@@ -34,12 +36,14 @@ pub mod subscription;
 mod usage;
 mod write;
 
+pub use api::{openapi, routes};
 pub use cancel::{Cancel, When};
 pub use change::{ChangePlan, Changed};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceId, InvoiceLine};
 pub use look::{Bill, Filter, Side, Totals};
 pub use manage::{Manner, SellerSetting};
+pub use page::pages;
 pub use room::{Billing, Settings};
 pub use subscription::{PayBy, Plan, State, Subscription, SubscriptionId};
 pub use usage::{Counted, Refusal, Usage};

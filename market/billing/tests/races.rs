@@ -90,7 +90,8 @@ async fn the_buyer_pays_by_hand_while_it_is_charged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_changes_of_the_plan_at_once_are_one() {
     on_both(async |house| {
-        let (_, offers) = house.sells("hosting", vec![monthly("Pro", 1_900, 0), monthly("Max", 4_900, 0)]).await;
+        let (_, offers) =
+            house.sells("hosting", vec![monthly("Pro", 1_900, 0), monthly("Max", 4_900, 0)]).await;
         let sub = house.subscribed(&offers[0], "tok_visa").await;
         house.until("2027-02-14T10:30:10Z");
         let (by, any) = (house.ada(), || Expected::Whatever);

@@ -41,7 +41,11 @@ async fn a_paid_order_begins_a_subscription_that_renews_by_the_calendar() {
         assert!(house.entitled("ada", "hosting").await);
         let renewed = house.events("subscription.renewed").await;
         assert_eq!(renewed.len(), 1);
-        assert!(renewed[0].concerns("user-ada") && renewed[0].concerns("user-seller") && !renewed[0].concerns("user-ben"));
+        assert!(
+            renewed[0].concerns("user-ada")
+                && renewed[0].concerns("user-seller")
+                && !renewed[0].concerns("user-ben")
+        );
         house.holds_together().await;
     })
     .await;
@@ -52,7 +56,10 @@ async fn a_trial_costs_nothing_and_then_the_first_period_is_charged() {
     on_both(async |house| {
         let (_, offers) = house.sells("hosting", vec![monthly("Pro", 1_900, 14)]).await;
         let sub = house.subscribed(&offers[0], "tok_visa").await;
-        assert_eq!((sub.state, sub.number, sub.span.end.date()), (State::Trialing, 0, "2027-02-14".to_owned()));
+        assert_eq!(
+            (sub.state, sub.number, sub.span.end.date()),
+            (State::Trialing, 0, "2027-02-14".to_owned())
+        );
         assert!(house.invoices(&sub).await.is_empty());
         house.later(14 * DAY);
         house.settle_down().await;
@@ -173,15 +180,22 @@ async fn a_better_plan_is_charged_for_the_rest_of_the_period_and_a_smaller_one_c
         house.until("2027-02-14T10:30:10Z");
         let wish = ChangePlan { offer: offers[1].clone(), when: None };
         let by = house.ada();
-        let changed = house.billing.change_plan(&by, &sub.id, wish, Expected::Whatever, once("up")).await.unwrap();
+        let changed =
+            house.billing.change_plan(&by, &sub.id, wish, Expected::Whatever, once("up")).await.unwrap();
         let (invoice, sub) = (changed.invoice.unwrap(), changed.subscription);
-        assert_eq!((invoice.kind, invoice.state, invoice.total()), (Kind::Change, Standing::Paid, usd(1_500)));
+        assert_eq!(
+            (invoice.kind, invoice.state, invoice.total()),
+            (Kind::Change, Standing::Paid, usd(1_500))
+        );
         assert_eq!(sub.plan.name, "Max");
         let bill = house.billing.bill(&by, &invoice.id).await.unwrap();
         assert_eq!(bill.lines.iter().map(|line| line.amount_minor).collect::<Vec<_>>(), [2_450, -950]);
         let wish = ChangePlan { offer: offers[0].clone(), when: None };
-        let changed =
-            house.billing.change_plan(&house.ada(), &sub.id, wish, Expected::Whatever, once("down")).await.unwrap();
+        let changed = house
+            .billing
+            .change_plan(&house.ada(), &sub.id, wish, Expected::Whatever, once("down"))
+            .await
+            .unwrap();
         assert!(changed.invoice.is_none());
         assert_eq!(changed.subscription.next.as_ref().unwrap().name, "Pro");
         house.until("2027-02-28T10:32:00Z");
@@ -190,8 +204,11 @@ async fn a_better_plan_is_charged_for_the_rest_of_the_period_and_a_smaller_one_c
         assert_eq!((sub.plan.name.as_str(), sub.next.as_ref(), sub.number), ("Pro", None, 2));
         // To a year at once: a period of its own, and the unused month taken off.
         let wish = ChangePlan { offer: offers[2].clone(), when: Some(When::Now) };
-        let changed =
-            house.billing.change_plan(&house.ada(), &sub.id, wish, Expected::Whatever, once("year")).await.unwrap();
+        let changed = house
+            .billing
+            .change_plan(&house.ada(), &sub.id, wish, Expected::Whatever, once("year"))
+            .await
+            .unwrap();
         assert_eq!(changed.subscription.span.end.date(), "2028-02-28");
         house.settle_down().await;
         house.holds_together().await;
@@ -202,7 +219,8 @@ async fn a_better_plan_is_charged_for_the_rest_of_the_period_and_a_smaller_one_c
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_cannot_be_charged_stays_and_a_credit_pays_the_next_invoices() {
     on_both(async |house| {
-        let (_, offers) = house.sells("hosting", vec![monthly("Pro", 1_900, 0), monthly("Max", 4_900, 0)]).await;
+        let (_, offers) =
+            house.sells("hosting", vec![monthly("Pro", 1_900, 0), monthly("Max", 4_900, 0)]).await;
         let sub = house.subscribed(&offers[0], "tok_visa").await;
         house.until("2027-02-14T10:30:10Z");
         let bad = house.saves(&house.ada(), "tok_chargeDeclined").await;
@@ -220,8 +238,11 @@ async fn a_plan_that_cannot_be_charged_stays_and_a_credit_pays_the_next_invoices
         house.billing.manage(&house.ada(), &sub.id, manner, Expected::Whatever).await.unwrap();
         house.billing.change_plan(&house.ada(), &sub.id, up, Expected::Whatever, once("b")).await.unwrap();
         let down = ChangePlan { offer: offers[0].clone(), when: Some(When::Now) };
-        let changed =
-            house.billing.change_plan(&house.ada(), &sub.id, down, Expected::Whatever, once("c")).await.unwrap();
+        let changed = house
+            .billing
+            .change_plan(&house.ada(), &sub.id, down, Expected::Whatever, once("c"))
+            .await
+            .unwrap();
         assert_eq!((changed.invoice, changed.subscription.credit_minor), (None, 1_500));
         house.until("2027-02-28T10:32:00Z");
         house.settle_down().await;
@@ -256,11 +277,15 @@ async fn who_leaves_keeps_what_is_paid_or_gets_the_unused_part_back() {
         house.settle_down().await;
         assert!(!house.entitled("ada", "hosting").await);
         let documents = house.invoices(&sub).await;
-        let note = documents.iter().find(|document| document.kind == Kind::CreditNote).expect("a credit note");
+        let note =
+            documents.iter().find(|document| document.kind == Kind::CreditNote).expect("a credit note");
         assert_eq!((note.state, note.number()), (Standing::Paid, "2027-000003".to_owned()));
         assert!((900..1_000).contains(&note.amounts.total), "about half a month: {}", note.total());
         house.holds_together().await;
-        assert!(matches!(leave(house.ada(), at_end, "d").await, Err(BillingError::WrongState(State::Cancelled))));
+        assert!(matches!(
+            leave(house.ada(), at_end, "d").await,
+            Err(BillingError::WrongState(State::Cancelled))
+        ));
     })
     .await;
 }
@@ -295,7 +320,8 @@ async fn it_is_over_at_the_end_of_the_period_and_after_a_refund_of_its_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_and_other_accounts_are_refused() {
     on_both(async |house| {
-        let (_, offers) = house.sells("hosting", vec![monthly("Pro", 1_900, 0), monthly("Max", 4_900, 0)]).await;
+        let (_, offers) =
+            house.sells("hosting", vec![monthly("Pro", 1_900, 0), monthly("Max", 4_900, 0)]).await;
         let sub = house.subscribed(&offers[0], "tok_visa").await;
         let receipt = house.documents(&house.ada()).await.remove(0);
         for by in [Caller::stranger(house.clock.now()), house.ben()] {
@@ -333,13 +359,20 @@ async fn strangers_and_other_accounts_are_refused() {
 async fn a_receipt_is_a_document_without_the_fee() {
     on_both(async |house| {
         let (_, offers) = house.sells("hosting", vec![metered(10)]).await;
-        let (_, other) = house.sells("book", vec![catalog::NewOffer::one_off("Paper", usd(1_900), catalog::Stock::Unlimited)]).await;
+        let (_, other) = house
+            .sells("book", vec![catalog::NewOffer::one_off("Paper", usd(1_900), catalog::Stock::Unlimited)])
+            .await;
         house.subscribes(&house.ada(), &offers[0], Source::Wallet).await;
         let placed = house.place(&house.ada(), &other[0]).await;
-        house.orders.pay(&house.ada(), &placed.order.id, Source::Token("tok_visa".to_owned()), None).await.unwrap();
+        house
+            .orders
+            .pay(&house.ada(), &placed.order.id, Source::Token("tok_visa".to_owned()), None)
+            .await
+            .unwrap();
         house.settle_down().await;
         let documents = house.documents(&house.ada()).await;
-        let receipt = documents.iter().find(|document| document.order.as_ref() == Some(&placed.order.id)).unwrap();
+        let receipt =
+            documents.iter().find(|document| document.order.as_ref() == Some(&placed.order.id)).unwrap();
         assert_eq!((receipt.kind, receipt.number()), (Kind::Receipt, "2027-000002".to_owned()));
         let bill = house.billing.bill(&house.ada(), &receipt.id).await.unwrap();
         assert_eq!(bill.sums(), [("Total".to_owned(), 1_900)]);

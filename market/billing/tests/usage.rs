@@ -52,12 +52,20 @@ async fn what_is_used_is_billed_at_the_end_of_the_period_once() {
         assert!((4_200..4_500).contains(&projected.minor), "a third of the month is gone: {projected}");
         house.until("2027-02-28T10:30:30Z");
         // Used before the end of the period and told after it, but before it is billed.
-        house.billing.count(&house.seller(), vec![record(&sub, "3", 7, "2027-02-28T10:29:00Z")]).await.unwrap();
+        house
+            .billing
+            .count(&house.seller(), vec![record(&sub, "3", 7, "2027-02-28T10:29:00Z")])
+            .await
+            .unwrap();
         house.until("2027-02-28T10:32:00Z");
         house.settle_down().await;
         let invoice = house.invoices(&sub).await.remove(0);
         assert_eq!((invoice.state, invoice.total(), invoice.period), (Standing::Paid, usd(1_570), Some(1)));
-        house.billing.count(&house.seller(), vec![record(&sub, "4", 1, "2027-02-28T10:00:00Z")]).await.unwrap();
+        house
+            .billing
+            .count(&house.seller(), vec![record(&sub, "4", 1, "2027-02-28T10:00:00Z")])
+            .await
+            .unwrap();
         house.until("2027-03-31T10:32:00Z");
         house.settle_down().await;
         let invoices = house.invoices(&sub).await;
@@ -144,7 +152,11 @@ async fn who_leaves_pays_what_was_used() {
     on_both(async |house| {
         let sub = by_use(&house).await;
         house.until("2027-02-10T00:00:00Z");
-        house.billing.count(&house.seller(), vec![record(&sub, "1", 30, "2027-02-10T00:01:00Z")]).await.unwrap();
+        house
+            .billing
+            .count(&house.seller(), vec![record(&sub, "1", 30, "2027-02-10T00:01:00Z")])
+            .await
+            .unwrap();
         let wish = Cancel { when: When::Now, refund: None };
         let request = Request::new(Key(None), "test", &());
         house.billing.cancel(&house.ada(), &sub.id, wish, Expected::Whatever, request, |_| 0).await.unwrap();
@@ -168,7 +180,8 @@ async fn twenty_senders_of_the_same_records_while_the_period_is_billed() {
         let other = house.beside();
         let send = async |n: i64| {
             let at = "2027-02-28T10:28:00Z";
-            let batch = vec![record(&sub, &format!("{}", n % 5), 10, at), record(&sub, &format!("own-{n}"), 1, at)];
+            let batch =
+                vec![record(&sub, &format!("{}", n % 5), 10, at), record(&sub, &format!("own-{n}"), 1, at)];
             loop {
                 match house.billing.count(&house.seller(), batch.clone()).await {
                     Ok(counted) => break counted.accepted,

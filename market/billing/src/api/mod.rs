@@ -15,8 +15,6 @@ use web::{Access, Routes};
 use crate::error::BillingError;
 use crate::room::Billing;
 
-pub(crate) use views::{InvoiceView, SubscriptionView};
-
 /// The routes of this room below `/api`.
 #[must_use]
 pub fn routes(room: Billing) -> Routes {

@@ -33,6 +33,8 @@ struct DocumentPage {
     /// How it can be paid; empty where it is not to be, or not by the visitor.
     ways: Vec<Choice>,
     sandbox: bool,
+    /// Where the same is as PDF.
+    pdf: String,
 }
 
 async fn page(
@@ -66,6 +68,7 @@ async fn page(
         notes: papers(bill.credit_notes.clone()),
         ways,
         sandbox: room.payments.is_sandbox(),
+        pdf: format!("/api/billing/invoices/{document}.pdf"),
         bill,
     };
     Ok(face::html(&page.shell, &page))
@@ -73,7 +76,8 @@ async fn page(
 
 fn facts(bill: &Bill) -> Vec<(&'static str, String)> {
     let invoice = &bill.invoice;
-    let mut facts = vec![("Number", invoice.number()), ("Date", invoice.paid_at.unwrap_or(invoice.created_at).date())];
+    let mut facts =
+        vec![("Number", invoice.number()), ("Date", invoice.paid_at.unwrap_or(invoice.created_at).date())];
     if let Some(span) = invoice.span {
         facts.push(("Period", format!("{} to {}", span.start.date(), span.end.date())));
     }

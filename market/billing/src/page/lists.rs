@@ -79,11 +79,25 @@ pub(super) async fn own(State(room): State<Billing>, visit: Visit, Query(asked):
     let part = Paging { limit: ROWS, offset: asked.from }.checked()?;
     let documents = room.invoices(&visit.caller, Side::Buyer, None, None, part).await?;
     let (of_subs, of_papers) = (found.items.len(), documents.items.len());
-    // Pagers name their part `offset`; that of the documents is led by its own name.
+    // A pager names its part `offset`, which is the other list's here.
+    let mut papers_pager = Pager::new("/billing?", ROWS, asked.from, of_papers, documents.total);
+    for href in [&mut papers_pager.previous, &mut papers_pager.next].into_iter().flatten() {
+        *href = href.replace("offset=", "from=");
+    }
     let page = OwnPage {
-        shell: visit.shell.page("Billing - Account", "billing").with_sheet(Sheet::Market).crumb("Billing", ""),
-        pager: Pager::new(&format!("/billing?from={}&", asked.from), ROWS, asked.offset, of_subs, found.total),
-        papers_pager: Pager::new("/billing?", ROWS, asked.from, of_papers, documents.total),
+        shell: visit
+            .shell
+            .page("Billing - Account", "billing")
+            .with_sheet(Sheet::Market)
+            .crumb("Billing", ""),
+        pager: Pager::new(
+            &format!("/billing?from={}&", asked.from),
+            ROWS,
+            asked.offset,
+            of_subs,
+            found.total,
+        ),
+        papers_pager,
         rows: rows(found.items),
         papers: papers(documents.items),
     };
@@ -136,9 +150,13 @@ async fn list(room: &Billing, visit: Visit, side: Side, asked: Asked, form: Opti
     let text = if side == Side::Operator { asked.q.clone() } else { String::new() };
     let found = room.list(by, side, Filter { state, text }, part).await?;
     let (title, lead, here, key, group) = match side {
-        Side::Operator => {
-            ("Subscriptions", "Everybody's subscriptions.", "/operator/subscriptions", "all-subscriptions", "Operate")
-        }
+        Side::Operator => (
+            "Subscriptions",
+            "Everybody's subscriptions.",
+            "/operator/subscriptions",
+            "all-subscriptions",
+            "Operate",
+        ),
         _ => (
             "Subscriptions",
             "What others pay you again and again.",
@@ -161,9 +179,13 @@ async fn list(room: &Billing, visit: Visit, side: Side, asked: Asked, form: Opti
         sellers: if side == Side::Seller { sellers(&visit, &asked.org) } else { Vec::new() },
         org: asked.org.clone(),
         setting,
-        refunds: [("", "As the market is set"), ("yes", "Give the unused part back"), ("no", "Give nothing back")]
-            .map(|(value, label)| Choice::new(value, label, ""))
-            .into(),
+        refunds: [
+            ("", "As the market is set"),
+            ("yes", "Give the unused part back"),
+            ("no", "Give nothing back"),
+        ]
+        .map(|(value, label)| Choice::new(value, label, ""))
+        .into(),
         here,
         title,
         lead,

@@ -7,7 +7,7 @@ use catalog::{Offer, Pricing};
 use identity::{Visit, done};
 use kernel::{Money, Paging};
 use payments::Method;
-use web::face::parts::{Choice, Pager};
+use web::face::parts::Choice;
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
 use web::idempotency::{Key, Request};
 use web::{Expected, Form, Path};
@@ -38,7 +38,6 @@ struct SubscriptionPage {
     plans: Vec<Choice>,
     ways: Vec<Choice>,
     papers: Vec<Paper>,
-    pager: Pager,
     is_live: bool,
 }
 
@@ -67,7 +66,8 @@ async fn page(
         }
     };
     let title = sub.title.clone();
-    let shell = visit.shell.clone().page(format!("{title} - {group}"), key).crumb(group, home).crumb(&title, "");
+    let shell =
+        visit.shell.clone().page(format!("{title} - {group}"), key).crumb(group, home).crumb(&title, "");
     let limit = sub.limit_minor.map_or_else(String::new, |minor| sub.money(minor).major());
     let pay_by = sub.pay_by.to_string();
     let page = SubscriptionPage {
@@ -81,7 +81,6 @@ async fn page(
         facts: facts(&sub, by.now()),
         plans: offers.iter().map(plan).collect(),
         ways: ways(&methods),
-        pager: Pager::new(home, ROWS, 0, documents.len(), documents.len() as u64),
         papers: papers(documents),
         is_live: sub.state.is_live(),
         sub,

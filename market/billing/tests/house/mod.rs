@@ -234,7 +234,8 @@ impl House {
             usd(minor),
             "top-up",
         );
-        let write = async move |tx: &mut Tx| ledger::post(tx, now, &journal, std::slice::from_ref(&into)).await;
+        let write =
+            async move |tx: &mut Tx| ledger::post(tx, now, &journal, std::slice::from_ref(&into)).await;
         self.store.write(write).await.unwrap();
     }
 
@@ -271,7 +272,10 @@ impl House {
         assert!(captured.is_empty(), "one charge per invoice: {captured:?}");
         assert!(unpaid.is_empty(), "what is paid was captured or authorised: {unpaid:?}");
         assert!(gaps.iter().all(|(_, count, last)| count == last), "numbers without gaps: {gaps:?}");
-        assert!(usage.iter().all(|(_, open, rows)| open == rows), "open usage is what is on no invoice: {usage:?}");
+        assert!(
+            usage.iter().all(|(_, open, rows)| open == rows),
+            "open usage is what is on no invoice: {usage:?}"
+        );
         assert_eq!(sum, 0, "the ledger sums to zero");
     }
 }
