@@ -183,19 +183,21 @@ fn plan(all: &[(Category, Vec<Unit>)]) -> (Vec<SeatRow>, Vec<String>) {
             row.1.push(unit);
         }
     }
-    let mut firsts: BTreeMap<usize, i32> = BTreeMap::new();
+    let mut edges: BTreeMap<usize, (i32, i32)> = BTreeMap::new();
     for ((tier, _), (_, units)) in &rows {
-        let first = units.iter().map(|unit| unit.place).min().unwrap_or(1);
-        firsts.entry(*tier).and_modify(|least| *least = first.min(*least)).or_insert(first);
+        for place in units.iter().map(|unit| unit.place) {
+            let (first, last) = edges.entry(*tier).or_insert((place, place));
+            (*first, *last) = (place.min(*first), place.max(*last));
+        }
     }
     let seat_row = |((tier, _), (label, mut units)): ((usize, i32), (String, Vec<&Unit>))| {
         units.sort_by_key(|unit| unit.place);
         let mut seats = Vec::new();
-        let mut next = *firsts.get(&tier).unwrap_or(&1);
+        let (mut next, last) = edges.get(&tier).copied().unwrap_or((1, 1));
+        let gap = |from: i32, to: i32| (0..to.saturating_sub(from).clamp(0, 100)).map(|_| Seat::default());
         for unit in units {
             // Aisles and blocked seats are gaps, so that seats of all rows stand below each other.
-            let gaps = unit.place.saturating_sub(next).clamp(0, 100);
-            seats.extend((0..gaps).map(|_| Seat::default()));
+            seats.extend(gap(next, unit.place));
             next = unit.place.saturating_add(1);
             let is_free = unit.state == UnitState::Available;
             let price = all.get(tier).map_or_else(String::new, |(category, _)| category.price.to_string());
@@ -208,6 +210,7 @@ fn plan(all: &[(Category, Vec<Unit>)]) -> (Vec<SeatRow>, Vec<String>) {
                 aisle_before: false,
             });
         }
+        seats.extend(gap(next, last.saturating_add(1)));
         SeatRow { label, seats }
     };
     let tiers = all.iter().take(5).map(|(category, _)| format!("{}: {}", category.name, category.price));
