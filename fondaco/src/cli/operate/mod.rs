@@ -6,8 +6,8 @@ pub(super) mod check;
 pub(super) mod demo;
 pub(super) mod doctor;
 mod jobs;
-mod look;
 mod ledger;
+mod look;
 pub(super) mod migrate;
 pub(super) mod serve;
 
