@@ -47,6 +47,8 @@ struct Refused {
     which: &'static str,
     status: StatusCode,
     form: FormState,
+    /// Names the top-up that the form may begin.
+    key: String,
 }
 
 #[derive(Template)]
@@ -66,6 +68,8 @@ struct WalletPage {
     methods: Vec<Choice>,
     ways: Vec<Choice>,
     pending: Vec<TopUp>,
+    /// Names the top-up that the form begins: sent twice, it is the same.
+    key: String,
     top_up: FormState,
     auto: FormState,
     alert: FormState,
@@ -154,9 +158,13 @@ async fn page(
     let filter = asked.filter().unwrap_or_default();
     let History { entries, next } = wallets.history(by, org, currency, filter, asked.cursor, ROWS).await?;
     let settings = wallets.settings();
-    let (which, status, form) = refused.map_or(("", StatusCode::OK, FormState::default()), |refused| {
-        (refused.which, refused.status, refused.form)
+    let refused = refused.unwrap_or_else(|| Refused {
+        which: "",
+        status: StatusCode::OK,
+        form: FormState::default(),
+        key: kernel::random_text::<16>(),
     });
+    let Refused { which, status, form, key } = refused;
     let form = |name: &str, known: FormState| if name == which { form.clone() } else { known };
     let older =
         next.map(|next| place.address(&[("direction", &asked.direction), ("cursor", &next.to_string())]));
@@ -180,6 +188,7 @@ async fn page(
         is_sandbox: wallets.payments.is_sandbox(),
         has_gateway: wallets.payments.default_gateway().is_some(),
         ways: ways(&methods, wallets.payments.is_sandbox()),
+        key,
         top_up: form("top-up", first_top_up(&methods)),
         auto: form("auto", auto_form(rule.as_ref(), &methods, currency)),
         alert: form("alert", alert_form(alert.as_ref())),
@@ -227,7 +236,7 @@ fn ways(methods: &[Method], is_sandbox: bool) -> Vec<Choice> {
 
 fn first_top_up(methods: &[Method]) -> FormState {
     let first = methods.first().map_or(NEW_CARD, |method| method.id.as_str());
-    FormState::with(&[("source", first), ("key", &kernel::random_text::<16>())])
+    FormState::with(&[("source", first)])
 }
 
 fn auto_form(rule: Option<&AutoTopUp>, methods: &[Method], currency: Currency) -> FormState {
@@ -276,6 +285,11 @@ async fn act(
         Ok(response) => Ok(response),
         Err(error) => {
             let error = at_fields_of(which, error);
+            // A form is good for one top-up. One that was declined has ended: another card is another top-up.
+            let key = match (&error, typed.get("key")) {
+                (WalletError::Declined(_), _) | (_, "") => kernel::random_text::<16>(),
+                (_, key) => key.to_owned(),
+            };
             // What the bank says is mended by typing too: another card.
             let wrong = match &error {
                 WalletError::Declined(_) => Wrong::told(error, &typed),
@@ -283,7 +297,7 @@ async fn act(
             };
             let (status, form) = wrong.into_parts();
             let which = if which == "refund" { "top-up" } else { which };
-            page(&wallets, visit, &place, &asked, Some(Refused { which, status, form })).await
+            page(&wallets, visit, &place, &asked, Some(Refused { which, status, form, key })).await
         }
     }
 }

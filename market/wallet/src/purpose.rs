@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::{Money, Timestamp};
 use ledger::{Account, LedgerError, NewTransfer, Which};
-use payments::{Dispute, DisputeState, Payment, PaymentError, Purpose, Reason, Refund, Told, Verdict};
+use payments::{Dispute, DisputeState, Payment, Purpose, Reason, Refund, Told, Verdict};
 use store::{Tx, args};
 
 use crate::auto;
@@ -233,9 +233,7 @@ impl Purpose for ForTopUps {
         _: &'a Payment,
         refund: &'a Refund,
     ) -> Told<'a> {
-        Box::pin(
-            async move { Ok(ledger::void(tx, now, refund.id.as_str()).await.map_err(PaymentError::from)?) },
-        )
+        Box::pin(async move { Ok(ledger::void(tx, now, refund.id.as_str()).await?) })
     }
 
     fn disputed<'a>(
