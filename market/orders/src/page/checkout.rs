@@ -183,7 +183,7 @@ async fn ways(orders: &Orders, visit: &Visit, details: &Details) -> Result<Vec<C
     let is_own = visit.account()?.user.as_str() == order.buyer.as_str();
     if is_own {
         for method in orders.payments.methods(&visit.caller, None).await.map_err(OrderError::from)? {
-            let label = format!("{} ending in {}", capital(&method.view.brand), method.view.last4);
+            let label = format!("{} ending in {}", words::capital(&method.view.brand), method.view.last4);
             let hint = format!("Expires {:02}/{}.", method.exp_month, method.exp_year);
             ways.push(Choice::new(method.id.as_str(), &label, &hint));
         }
@@ -198,11 +198,6 @@ async fn ways(orders: &Orders, visit: &Visit, details: &Details) -> Result<Vec<C
         ways.push(Choice::new("wallet", "Wallet", &format!("You have {balance}.")));
     }
     Ok(ways)
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `POST /checkout/{order}/pay`.

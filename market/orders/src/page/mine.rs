@@ -134,6 +134,9 @@ fn states() -> Vec<Choice> {
 #[template(path = "orders/order.html")]
 struct OrderPage {
     shell: Shell,
+    title: String,
+    /// Whether the buyer looks at tickets that are paid.
+    has_tickets: bool,
     form: FormState,
     details: Details,
     lines: Vec<OrderLine>,
@@ -183,6 +186,9 @@ fn page(visit: Visit, details: Details, form: FormState) -> axum::response::Resp
         lines: words::summary(&details.placed),
         total: words::total(&details.placed),
         facts: facts(&details),
+        has_tickets: details.entitlements.iter().any(|one| one.kind == "ticket" && one.ended_at.is_none())
+            && details.side == Side::Buyer,
+        title,
         refundable: if may_refund {
             details.placed.lines.iter().filter(open).map(left).collect()
         } else {

@@ -28,7 +28,8 @@ fn row(line: &Line, currency: Currency) -> OrderLine {
     let money = |minor| Money::new(minor, currency).to_string();
     let mut note = line.offer_name.clone();
     if let Some(unit) = &line.unit_label {
-        note = format!("{note}, {unit}");
+        // Seats are often called after their part of the house, and so is the offer.
+        note = if unit.starts_with(&note) { unit.clone() } else { format!("{note}, {unit}") };
     }
     if line.quantity > 1 {
         note = format!("{note}, {} × {}", line.quantity, money(line.unit_price_minor));
@@ -62,4 +63,10 @@ pub(super) fn net(placed: &Placed) -> String {
 /// An amount in the order's currency.
 pub(super) fn money(order: &Order, minor: i64) -> String {
     Money::new(minor, order.currency).to_string()
+}
+
+/// A name with a capital letter: `Visa`.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
