@@ -18,6 +18,17 @@ const NAMED = [
   [/^\/account\/organisations\/[^/]+\/teams\/[^/]+$/, "/account/organisations/{name}/teams/{team}"],
   [/^\/account\/organisations\/[^/]+$/, "/account/organisations/{name}"],
   [/^\/operator\/users\/(?!new$)[^/]+$/, "/operator/users/{name}"],
+  [/^\/events\/[^/]+$/, "/events/{id}"],
+  [/^\/checkout\/[^/]+$/, "/checkout/{id}"],
+  [/^\/orders\/[^/]+$/, "/orders/{id}"],
+  [/^\/tickets\/(?!sell$)[^/]+$/, "/tickets/{id}"],
+  [/^\/resale\/[^/]+$/, "/resale/{id}"],
+  [/^\/sell\/events\/(?!new$)[^/]+$/, "/sell/events/{id}"],
+  [/^\/sell\/events\/[^/]+\/check-in$/, "/sell/events/{id}/check-in"],
+  [/^\/account\/webhooks\/(?!new$)[^/]+$/, "/account/webhooks/{id}"],
+  [/^\/operator\/payments\/[^/]+$/, "/operator/payments/{id}"],
+  [/^\/operator\/ledger\/accounts\/[^/]+$/, "/operator/ledger/accounts/{name}"],
+  [/^\/operator\/orders\/[^/]+$/, "/operator/orders/{id}"],
 ];
 const OF_A_KIND = 2;
 /** What is no page: protocols, files, descriptions for programs. */
@@ -178,17 +189,47 @@ async function asUser(browser) {
   await page.goto("/account/organisations/elide");
   await fill(page, { "Team name": "developers" });
   await press(page, "Make the team");
-  const isOwn = kind => kind === "/packages" || kind.endsWith("?tab=manage") || /^\/(account|operator)/.test(kind);
+  const isOwn = kind => kind === "/packages" || kind.endsWith("?tab=manage") || /^\/(account|operator|sell|billing|wallet|orders|tickets|cart)/.test(kind);
   const kinds = await crawl(page, "demo", ["/", "/packages/@elide/http?tab=manage", "/operator/users"], isOwn);
   await states(page, "demo");
   return kinds;
+}
+
+/** What stands between choosing a seat and opening the ticket, which no link leads to. */
+async function asBuyer(browser) {
+  const page = await (await somebody(browser)).newPage(), who = "a buyer";
+  await signUp(page, "buyer", "a buyer walks to the market");
+  await page.goto("/events");
+  await page.getByRole("link", { name: "An evening of string quartets" }).click();
+  for (const at of [0, 1]) await page.locator("label.seat").nth(at).click();
+  await inspect(page, who, "chosen seats");
+  await press(page, "Reserve and pay");
+  await page.waitForURL(url => url.pathname.startsWith("/checkout/"));
+  await inspect(page, who, "/checkout/{id}");
+  const pay = async number => {
+    await page.getByRole("radio", { name: /^Test card/ }).check();
+    await fill(page, { Number: number, Month: "12", Year: "40", CVC: "123" });
+    await page.getByRole("main").getByRole("button", { name: /^Pay / }).click();
+  };
+  await pay("4000 0000 0000 0002");
+  await page.getByRole("alert").waitFor();
+  await inspect(page, who, "a declined card");
+  await pay("4242 4242 4242 4242");
+  await page.waitForURL(url => url.pathname.startsWith("/orders/"));
+  await page.goto("/tickets");
+  for (let tries = 0; tries < 40 && await page.getByRole("main").getByRole("rowheader").count() < 2; tries++) {
+    await page.waitForTimeout(250);
+    await page.reload();
+  }
+  const bought = kind => /^\/(orders|tickets|wallet|billing|cart)/.test(kind);
+  return crawl(page, who, ["/tickets", "/orders", "/wallet", "/cart"], bought);
 }
 
 /** Where nothing is yet, a page says what belongs there. */
 async function asNewcomer(browser) {
   const page = await (await somebody(browser)).newPage();
   await signUp(page, "newcomer", "a newcomer's password");
-  for (const path of ["/account/organisations", "/account/tokens", "/account/activity"]) {
+  for (const path of ["/account/organisations", "/account/tokens", "/account/activity", "/orders", "/tickets", "/wallet", "/cart", "/sell/payouts"]) {
     await page.goto(path);
     await inspect(page, "a newcomer", path);
   }
@@ -203,13 +244,14 @@ async function asOperator(browser) {
 
 await story(async browser => {
   const signedIn = async () => {
-    const kinds = await asUser(browser);
+    // Sellers and operators have something to see as soon as somebody has bought.
+    const bought = await asBuyer(browser), kinds = await asUser(browser);
     await asNewcomer(browser);
-    return [kinds, await asOperator(browser)];
+    return [bought, kinds, await asOperator(browser)];
   };
   // A page of one person does not wait for those of another.
-  const [open, [own, operators]] = await Promise.all([asStranger(browser), signedIn()]);
+  const [open, others] = await Promise.all([asStranger(browser), signedIn()]);
   for (const needed of given.needed) {
-    if (![open, own, operators].some(kinds => kinds.has(needed))) fault(`no link leads to ${needed}`);
+    if (![open, ...others].some(kinds => kinds.has(needed))) fault(`no link leads to ${needed}`);
   }
 });

@@ -25,7 +25,9 @@ async fn every_page_is_accessible() {
         "password": DEMO_PASSWORD, "operator": {"name": "olga", "password": password}, "login": asked["loginUrl"],
         "needed": [
             "/packages/{name}?tab=versions", "/packages/{name}?tab=manage", "/docs/api", "/account/sessions",
-            "/account/organisations/{name}/teams/{team}", "/operator/users/{name}", "/operator/audit",
+            "/account/organisations/{name}/teams/{team}", "/operator/users/{name}", "/operator/audit", "/events/{id}",
+            "/market/{id}", "/orders/{id}", "/tickets/{id}", "/wallet", "/sell/events/{id}",
+            "/sell/events/{id}/check-in", "/sell/payouts", "/operator/ledger", "/operator/payments/{id}",
         ],
     });
     tell(&market, "accessible", given).await;
@@ -36,6 +38,20 @@ async fn every_page_is_accessible() {
 async fn pages_work_without_script() {
     let market = Market::open_demo_with(&NO_LIMITS).await;
     tell(&market, "without_script", json!({})).await;
+}
+
+/// Seats chosen on the plan, paid, opened as tickets, seen by the seller, let in at the door.
+#[tokio::test]
+async fn a_person_buys_seats_and_comes_to_the_event() {
+    let market = Market::open_demo_with(&NO_LIMITS).await;
+    tell(&market, "buys", json!({"password": DEMO_PASSWORD, "user": "mira", "script": true})).await;
+}
+
+/// The same with script turned off.
+#[tokio::test]
+async fn a_person_buys_seats_without_script() {
+    let market = Market::open_demo_with(&NO_LIMITS).await;
+    tell(&market, "buys", json!({"password": DEMO_PASSWORD, "user": "mira", "script": false})).await;
 }
 
 /// Signing up and making a token in the browser, publishing with npm, finding and reading it in the browser.

@@ -28,7 +28,7 @@ pub use browse::{Category, Facet, Filter, Found, Shown, Sort};
 pub use error::CatalogError;
 pub use listing::{CategorySlug, Kind, Listing, ListingId, ListingState, ListingText, NewListing};
 pub use offer::{NewOffer, Offer, OfferId, OfferState, Period, Pricing, Stock};
-pub use page::pages;
+pub use page::{Card, pages};
 pub use room::Catalog;
 pub use stock::{Claimed, Held, HoldTerms, Want};
 pub use unit::{NewUnit, Unit, UnitId, UnitState};

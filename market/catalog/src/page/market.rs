@@ -62,13 +62,20 @@ struct Choices {
 }
 
 /// One listing as a card.
-struct Card {
-    href: String,
-    title: String,
-    text: String,
-    icon: &'static str,
-    price: String,
-    left: (String, &'static str),
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// Where it is bought.
+    pub href: String,
+    /// Its title.
+    pub title: String,
+    /// What it is, and who sells it.
+    pub text: String,
+    /// The icon of its kind.
+    pub icon: &'static str,
+    /// What it costs at the least, in words.
+    pub price: String,
+    /// Whether it can be had: the words and the kind of a badge.
+    pub left: (String, &'static str),
 }
 
 #[derive(Template)]
@@ -114,7 +121,7 @@ pub(super) async fn browse(
         pager: Pager::new(&base, paging.limit, paging.offset, found.page.items.len(), found.page.total),
         all: link(&Asked::default()),
         is_narrowed: link(&Asked { offset: 0, sort: String::new(), ..asked }) != "/market",
-        cards: found.page.items.iter().map(card).collect(),
+        cards: found.page.items.iter().map(Card::of).collect(),
         total: found.page.total,
         shell: shell.with_sheet(Sheet::Market),
     };
@@ -245,17 +252,21 @@ fn facets(asked: &Asked, found: &Found, categories: &[Category]) -> Vec<Choices>
     all.into_iter().filter(|facet| !facet.choices.is_empty()).collect()
 }
 
-fn card(shown: &Shown) -> Card {
-    let seller = shown.seller.as_ref().map_or("", |seller| &seller.name);
-    let summary = &shown.listing.text.summary;
-    let text =
-        if summary.is_empty() { format!("by {seller}") } else { format!("{summary} \u{b7} by {seller}") };
-    Card {
-        href: format!("/market/{}", shown.listing.id),
-        title: shown.listing.text.title.clone(),
-        text,
-        icon: kind_icon(shown.listing.kind),
-        price: from_words(shown),
-        left: availability(shown),
+impl Card {
+    /// The card of a listing.
+    #[must_use]
+    pub fn of(shown: &Shown) -> Self {
+        let seller = shown.seller.as_ref().map_or("", |seller| &seller.name);
+        let summary = &shown.listing.text.summary;
+        let text =
+            if summary.is_empty() { format!("by {seller}") } else { format!("{summary} \u{b7} by {seller}") };
+        Self {
+            href: format!("/market/{}", shown.listing.id),
+            title: shown.listing.text.title.clone(),
+            text,
+            icon: kind_icon(shown.listing.kind),
+            price: from_words(shown),
+            left: availability(shown),
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::listing::Kind;
 use crate::offer::{Offer, Period, Pricing};
 use crate::room::{Catalog, is_on_sale};
 
+pub use market::Card;
+
 type Answer = Result<Response, Failure>;
 
 /// How many are left at the most when pages begin to count them.

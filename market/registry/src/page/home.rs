@@ -1,13 +1,17 @@
 //! `/`: what there is, and how to begin.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, header};
-use identity::Visit;
+use futures_util::future::BoxFuture;
+use identity::{Caller, Visit};
 use kernel::Paging;
 use web::Failure;
-use web::face::{self, Shell};
+use web::face::{self, Html, Sheet, Shell};
 
 use crate::documents::Mount;
 use crate::registry::Registry;
@@ -16,10 +20,19 @@ use crate::search::{Hit, Query, Sort, Summary};
 /// How many packages each list shows.
 const LISTED: u32 = 6;
 
+/// What the home page shows before the packages, from rooms that this one does not know. The program gives it as an
+/// `Extension(Arc<dyn Front>)`; without one the page is about packages only.
+pub trait Front: Send + Sync + 'static {
+    /// Sections with an `h2` each, for who looks; empty where there is nothing to show.
+    fn sections<'a>(&'a self, by: &'a Caller) -> BoxFuture<'a, Result<Html, Failure>>;
+}
+
 #[derive(Template)]
 #[template(path = "packages/home.html")]
 struct HomePage {
     shell: Shell,
+    /// What is before the packages.
+    front: Html,
     summary: Summary,
     newest: Vec<Hit>,
     popular: Vec<Hit>,
@@ -31,6 +44,7 @@ struct HomePage {
 pub(super) async fn home(
     State(registry): State<Registry>,
     Visit { caller: by, shell }: Visit,
+    front: Option<Extension<Arc<dyn Front>>>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let viewer = registry.viewer(&by).await?;
@@ -39,7 +53,12 @@ pub(super) async fn home(
     let paging = Paging { limit: LISTED, offset: 0 };
     let base = registry.documents().bases.of(headers.get(header::HOST), Mount::Npm);
     let about = format!("Packages on {}: find, install and publish them.", shell.site.name);
+    let front = match front {
+        Some(Extension(front)) => front.sections(&by).await?,
+        None => Html::default(),
+    };
     let page = HomePage {
+        front,
         summary: search.summary(&viewer).await?,
         newest: search.search(&everything, &viewer, Sort::Newest, paging).await?.hits,
         popular: search.search(&everything, &viewer, Sort::Downloads, paging).await?.hits,
@@ -48,7 +67,7 @@ pub(super) async fn home(
             "npm login".to_owned(),
             "npm publish".to_owned(),
         ],
-        shell: shell.page("", "home").describe(about),
+        shell: shell.page("", "home").describe(about).with_sheet(Sheet::Market),
     };
     Ok(face::html(&page.shell, &page))
 }

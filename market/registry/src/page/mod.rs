@@ -12,6 +12,8 @@ use web::{Access, Routes};
 
 use crate::registry::Registry;
 
+pub use home::Front;
+
 const UPSTREAM_POLICY: &str = "/account/organisations/{org}/upstream-policy";
 
 /// The routes of the pages.
