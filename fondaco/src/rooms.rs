@@ -1,6 +1,7 @@
 //! The rooms of the market on one database: what the server serves and what the commands of the operator use.
 
 use anyhow::Context;
+use billing::Billing;
 use blobs::Blobs;
 use catalog::Catalog;
 use events::Log;
@@ -37,6 +38,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     catalog::MIGRATIONS,
     orders::MIGRATIONS,
     tickets::MIGRATIONS,
+    billing::MIGRATIONS,
     webhooks::MIGRATIONS,
     crate::demo::MIGRATIONS,
 ];
@@ -72,6 +74,8 @@ pub struct Rooms {
     pub orders: Orders,
     /// Events, their tickets, the door.
     pub tickets: Tickets,
+    /// Subscriptions, usage, invoices, receipts.
+    pub billing: Billing,
     /// What sellers earned, on its way to them.
     pub payouts: Payouts,
     /// Telling other programs what happened.
@@ -129,6 +133,9 @@ impl Rooms {
         let orders = Orders::new(store.clone(), clock.clone(), identity.clone(), payments.clone(), settings);
         let tickets =
             Tickets::new(store.clone(), identity.clone(), orders.clone(), mailer.clone(), vault.clone());
+        let settings = billing_settings(config, addresses);
+        let (s, c, i) = (store.clone(), clock.clone(), identity.clone());
+        let billing = Billing::new(s, c, i, orders.clone(), payments.clone(), settings);
         let settings =
             payouts::Settings { minimum: config.payouts.minimum, public_url: addresses.web.clone() };
         let payouts =
@@ -155,6 +162,7 @@ impl Rooms {
             wallets,
             orders,
             tickets,
+            billing,
             payouts,
             webhooks,
         })
@@ -231,6 +239,19 @@ fn order_settings(config: &Config) -> orders::Settings {
         },
         fee_basis_points: settings.fee_basis_points,
         maturity: config.settlement.maturity,
+    }
+}
+
+/// When subscriptions are charged again, and how long they go on unpaid.
+fn billing_settings(config: &Config, addresses: &Addresses) -> billing::Settings {
+    let settings = &config.billing;
+    billing::Settings {
+        retry_days: settings.retry_days.clone(),
+        grace_days: settings.grace_days,
+        refund_unused: settings.refund_unused,
+        usage_late: settings.usage_late,
+        market: config.branding.name.clone(),
+        ..billing::Settings::new(&addresses.web)
     }
 }
 

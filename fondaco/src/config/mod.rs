@@ -46,6 +46,8 @@ pub struct Config {
     pub wallet: Wallet,
     /// How long orders are held, and what the market takes.
     pub orders: Orders,
+    /// When subscriptions are charged again, and how long they go on unpaid.
+    pub billing: Billing,
     /// When a sale's money is the seller's.
     pub settlement: Settlement,
     /// How sellers are paid.
@@ -285,6 +287,22 @@ pub struct Limits {
     pub registry_per_minute: u32,
     /// Requests per minute and address to the web interface.
     pub web_per_minute: u32,
+}
+
+/// When subscriptions are charged again, and how long they go on unpaid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// How many days after an invoice was made its payment is tried again.
+    #[serde(deserialize_with = "units::days")]
+    pub retry_days: Vec<u32>,
+    /// For how many days a subscription goes on that is not paid.
+    pub grace_days: u32,
+    /// Whether who leaves at once gets the unused part back, where the seller did not say.
+    pub refund_unused: bool,
+    /// How old a usage record may be.
+    #[serde(deserialize_with = "units::duration")]
+    pub usage_late: Duration,
 }
 
 /// When a sale's money is the seller's.

@@ -38,6 +38,8 @@ fn the_table_and_the_types_agree() {
     for key in KEYS {
         let text = match key.kind {
             Kind::Text | Kind::Secret if key.name == "database.url" => "postgres://localhost/x",
+            Kind::List if key.name == "wallet.currencies" => "EUR",
+            Kind::List if key.name == "billing.retry_days" => "2",
             Kind::Secret => "a secret of more than thirty-two characters",
             Kind::Text | Kind::Path | Kind::List => "info",
             Kind::Flag => "true",

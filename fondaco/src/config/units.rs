@@ -109,6 +109,14 @@ pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> 
     parse_size(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
+/// Numbers of days, each within a month. Lists are read as words, wherever they stand.
+pub(super) fn days<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
+    let words: Vec<String> = Vec::deserialize(from)?;
+    let number = |word: &String| word.trim().parse().ok().filter(|days| (1..=27).contains(days));
+    let days: Option<Vec<u32>> = words.iter().map(number).collect();
+    days.ok_or_else(|| serde::de::Error::custom("expected whole numbers of days from 1 to 27"))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

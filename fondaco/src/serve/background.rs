@@ -61,6 +61,8 @@ pub(super) fn start(
     if config.has(Role::Worker) {
         let wallets = rooms.wallets.clone();
         spawn(&mut beside, stop, async move { wallets.run().await });
+        let billing = rooms.billing.clone();
+        spawn(&mut beside, stop, async move { billing.run().await });
         let webhooks = rooms.webhooks.clone();
         spawn(&mut beside, stop, async move { webhooks.run().await });
         let end = stop.clone();
@@ -102,6 +104,7 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
     let evict = rooms.clone();
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
     let runner = rooms.wallets.jobs(runner, rooms.mailer.clone());
+    let runner = rooms.billing.jobs(runner, rooms.mailer.clone());
     let runner = rooms.tickets.jobs(runner, rooms.clock.clone());
     rooms
         .identity

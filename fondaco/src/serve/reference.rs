@@ -122,6 +122,7 @@ fn document(version: &str) -> utoipa::openapi::OpenApi {
         wallet::openapi(),
         orders::openapi(),
         tickets::openapi(),
+        billing::openapi(),
         payouts::openapi(),
         webhooks::openapi(),
         super::jobs::openapi(),

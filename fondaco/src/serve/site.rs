@@ -35,6 +35,7 @@ fn account(site: Site) -> Site {
         )
         .with_console("Account", own("tickets", "Tickets", "/tickets", "calendar").in_menu())
         .with_console("Account", own("orders", "Orders", "/orders", "package").in_menu().with_shortcut('o'))
+        .with_console("Account", own("billing", "Billing", "/billing", "file-text").in_menu())
         .with_console(
             "Account",
             own("payment-methods", "Payment methods", "/account/payment-methods", "badge-check"),
@@ -57,6 +58,11 @@ fn sell(site: Site) -> Site {
     .with_console("Sell", own("sales", "Sales", "/sell/orders", "store"))
     .with_console(
         "Sell",
+        Place::new("sell-subscriptions", "Subscriptions", "/sell/subscriptions", "refresh-cw")
+            .for_audience(SELLERS),
+    )
+    .with_console(
+        "Sell",
         Place::new("promos", "Promo codes", "/sell/promos", "badge-check").for_audience(SELLERS),
     )
     .with_console("Sell", own("sell-money", "Money", "/sell/money", "chart-line"))
@@ -76,6 +82,11 @@ fn operate(site: Site) -> Site {
     .with_console(
         "Operate",
         Place::new("all-orders", "Orders", "/operator/orders", "package").for_audience(ADMINS),
+    )
+    .with_console(
+        "Operate",
+        Place::new("all-subscriptions", "Subscriptions", "/operator/subscriptions", "refresh-cw")
+            .for_audience(ADMINS),
     )
     .with_console(
         "Operate",
