@@ -1,6 +1,7 @@
 //! The running server: ports, rooms, what runs beside them, and a clean end.
 
 mod background;
+mod front;
 mod health;
 mod jobs;
 mod listen;

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use web::face::{Shell, Site, Theme};
 use web::{Asked, Ctx, Failure, Limits, ProblemPage, Quota, Route, Routes, Stack, Surface};
 
+use super::front::Sellers;
 use super::health::{self, Health};
 use super::jobs;
 use super::ports::Door;
@@ -59,7 +60,8 @@ impl Surfaces {
         let table = [api.table(), pages.table()].concat();
         let assets = web::face::assets::routes();
         let api = api.into_router().merge(assets).layer(Extension(Arc::clone(&site)));
-        let pages = pages.into_router().layer(Extension(Arc::clone(&site)));
+        let front: Arc<dyn registry::page::Front> = Arc::new(Sellers::new(rooms));
+        let pages = pages.into_router().layer(Extension(Arc::clone(&site))).layer(Extension(front));
 
         let stack = |surface, limits| Stack { limits, ..stack(config, rooms, surface) };
         let registry = Stack { timeout: None, ..stack(Surface::Registry, registry_limits) }
