@@ -29,7 +29,7 @@ async function pagesFrom(context) {
     }
     const links = await page.$$eval("a[href]:not([download])", (all) => all.map((a) => a.href));
     for (const link of links.map((link) => link.split("#")[0].split("?")[0])) {
-      const isOurs = link.startsWith(`${origin}/`) && !/logout|sign-out|\.(json|tgz|xml)$/.test(link);
+      const isOurs = link.startsWith(`${origin}/`) && !/logout|sign-out|\/api\/|\/docs\/problems\/|\.(json|tgz|xml|csv)$/.test(link);
       if (isOurs && !found.includes(link) && found.length < MOST_PAGES) found.push(link);
     }
   }
