@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::market::signal;
 
 /// What no command of a story may exceed, on a busy machine too.
-const TIME_LIMIT: Duration = Duration::from_secs(100);
+const TIME_LIMIT: Duration = Duration::from_secs(400);
 
 /// Somebody's machine. Dropping it deletes it.
 pub struct Workbench {
