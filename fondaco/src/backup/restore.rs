@@ -66,13 +66,17 @@ pub async fn restore(
     Ok(Restored { manifest, migrated, secrets: put_secrets })
 }
 
-/// No tables, or none with a row in it: what a restore that failed leaves behind.
+/// Tables that are never empty: migrations put rows into them.
+const NEVER_EMPTY: &[&str] = &["category", "ledger_horizon"];
+
+/// No tables, or none with a row of anybody's in it: what a restore that failed leaves behind.
 async fn is_empty(tx: &mut Tx) -> Result<bool, DumpError> {
     if dump::is_new(tx).await? {
         return Ok(true);
     }
     let mut nowhere = std::io::sink();
-    Ok(dump::export(tx, &mut nowhere).await?.iter().all(|table| table.rows == 0))
+    let copied = dump::export(tx, &mut nowhere).await?;
+    Ok(copied.iter().all(|table| table.rows == 0 || NEVER_EMPTY.contains(&table.table.as_str())))
 }
 
 async fn read_rows(store: &Store, path: PathBuf) -> Result<(), BackupError> {

@@ -130,8 +130,9 @@ pub async fn export(tx: &mut Tx, out: &mut dyn Write) -> Result<Vec<Copied>, Dum
     Ok(copied)
 }
 
-/// Adds the rows of a copy to tables that are empty and have the schema they were written with. All or nothing:
-/// foreign keys are checked at the end. Triggers see the rows like any others.
+/// Puts the rows of a copy into tables that have the schema they were written with, in the place of those that
+/// migrations put there: that there are no others is the caller's to know. All or nothing: foreign keys are checked at
+/// the end. Triggers see the rows like any others.
 ///
 /// # Errors
 /// [`DumpError`]; return it, so that the transaction is undone.

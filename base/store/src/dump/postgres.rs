@@ -98,6 +98,11 @@ struct Incoming {
 
 impl Incoming {
     async fn start(client: &Client, table: Table) -> Result<Self, StoreError> {
+        // Only where there is something: a trigger may refuse the statement itself.
+        let name = quote(&table.name);
+        if !client.query(&format!("select 1 from {name} limit 1"), &[]).await.map_err(explain)?.is_empty() {
+            client.batch_execute(&format!("delete from {name}")).await.map_err(explain)?;
+        }
         let text = format!("copy {} ({}) from stdin", quote(&table.name), table.quoted_columns());
         let sink = Box::pin(client.copy_in(&text).await.map_err(explain)?);
         Ok(Self { table, sink, buffer: String::with_capacity(CHUNK_BYTES) })

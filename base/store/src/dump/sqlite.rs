@@ -58,6 +58,8 @@ pub(super) fn import(
     while let Some(line) = lines.next(known)? {
         match (line, &mut current, copied.last_mut()) {
             (Line::Table(table), _, _) => {
+                let clear = format!("delete from {}", quote(&table.name));
+                connection.execute(&clear, []).map_err(explain)?;
                 let marks: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
                 let text = format!(
                     "insert into {} ({}) values ({})",
