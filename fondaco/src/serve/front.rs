@@ -50,6 +50,13 @@ impl Sellers {
     }
 }
 
+kernel::problems! {
+    "home.failed":
+        "The part of the home page that shows what is for sale could not be drawn: a fault of ours.",
+        "Nothing was changed.",
+        "Tell the operator the request id; the packages are at /packages.";
+}
+
 impl Front for Sellers {
     fn sections<'a>(&'a self, by: &'a Caller) -> BoxFuture<'a, Result<Html, Failure>> {
         self.look(by).boxed()
