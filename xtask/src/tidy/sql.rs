@@ -32,7 +32,7 @@ pub(super) fn tables_of_other_rooms(tree: &Tree) -> Vec<Finding> {
 }
 
 fn is_look_of_a_test(path: &str, sql: &str) -> bool {
-    path.contains("/tests/") && sql.trim_start().starts_with("select ")
+    path.contains("/tests/") && sql.trim_start_matches(['r', '#', '"', ' ']).starts_with("select ")
 }
 
 /// Each table with the crate whose migrations create it.
