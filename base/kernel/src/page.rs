@@ -28,6 +28,14 @@ impl Paging {
     /// The deepest offset answered.
     pub const MAX_OFFSET: u32 = 10_000;
 
+    /// What was asked for, when it is within the bounds; without a limit the usual one holds.
+    ///
+    /// # Errors
+    /// As [`Paging::checked`].
+    pub fn asked(limit: Option<u32>, offset: u32) -> Result<Self, Problem> {
+        Self { limit: limit.unwrap_or(Self::DEFAULT_LIMIT), offset }.checked()
+    }
+
     /// The same paging when it is within the bounds.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 // Templates name our functions as `web::face::…`, so that they read the same in every crate.
 extern crate self as web;
 
+mod answer;
 mod context;
 mod cookie;
 mod csrf;
@@ -16,6 +17,7 @@ mod routes;
 mod stack;
 mod version;
 
+pub use answer::{DONE, Done, Listed, Part};
 pub use context::Ctx;
 pub use cookie::cookie;
 pub use extract::{Form, Json, Path, Query};

@@ -6,8 +6,7 @@ mod orgs;
 mod tokens;
 
 use axum::extract::FromRef;
-use kernel::{Page, Secret};
-use serde::{Deserialize, Serialize};
+use kernel::Secret;
 use utoipa::OpenApi;
 use web::idempotency::{Key, Request};
 use web::{Access, Routes};
@@ -139,59 +138,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     operator::audit
 ))]
 struct Described;
-
-/// The answer of what has nothing to tell.
-#[derive(Serialize, utoipa::ToSchema)]
-struct Done {
-    /// Always true.
-    ok: bool,
-}
-
-const DONE: web::Json<Done> = web::Json(Done { ok: true });
-
-/// One page of a list.
-#[derive(Serialize, utoipa::ToSchema)]
-struct Listed<T> {
-    /// The items of this page.
-    items: Vec<T>,
-    /// How many there are on all pages.
-    total: u64,
-}
-
-impl<T> Listed<T> {
-    /// A list that is one page.
-    fn whole<U: Into<T>>(items: Vec<U>) -> Self {
-        Self { total: items.len() as u64, items: items.into_iter().map(Into::into).collect() }
-    }
-
-    fn page<U: Into<T>>(page: Page<U>) -> Self {
-        let page = page.map(Into::into);
-        Self { items: page.items, total: page.total }
-    }
-}
-
-/// `limit` and `offset`, as the public contract has them.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-struct Part {
-    /// How many items at the most: 1 to 100.
-    limit: u32,
-    /// How many to pass over: at most 10,000.
-    offset: u32,
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        let paging = kernel::Paging::default();
-        Self { limit: paging.limit, offset: paging.offset }
-    }
-}
-
-impl Part {
-    fn checked(&self) -> Result<kernel::Paging, kernel::Problem> {
-        kernel::Paging { limit: self.limit, offset: self.offset }.checked()
-    }
-}
 
 /// A request whose answer has a secret in it. Stored under its `Idempotency-Key` is neither the secret nor a plain
 /// hash of what was typed: both come from a keyed hash, so that a repeated request finds the same token again.

@@ -174,10 +174,6 @@ struct AccountsAsked {
     offset: u32,
 }
 
-fn paging(limit: Option<u32>, offset: u32) -> Result<Paging, Problem> {
-    Paging { limit: limit.unwrap_or(Paging::DEFAULT_LIMIT), offset }.checked()
-}
-
 /// List accounts of the ledger.
 #[utoipa::path(get, path = "/api/operator/ledger/accounts", tag = "ledger", params(AccountsAsked),
     security(("token" = [])),
@@ -188,7 +184,7 @@ async fn list_accounts(
     by: Operator,
     Query(asked): Query<AccountsAsked>,
 ) -> Result<Json<AccountsAnswer>, Failure> {
-    let paging = paging(asked.limit, asked.offset)?;
+    let paging = Paging::asked(asked.limit, asked.offset)?;
     let owner = ledger.owner(&asked.owner).await?;
     let filter = AccountFilter { kind: asked.kind, currency: asked.currency, owner };
     let page = ledger.accounts(&by, filter, paging).await?;
@@ -291,7 +287,7 @@ async fn list_transfers(
     by: Operator,
     Query(asked): Query<TransfersAsked>,
 ) -> Result<Json<TransfersAnswer>, Failure> {
-    let paging = paging(asked.limit, asked.offset)?;
+    let paging = Paging::asked(asked.limit, asked.offset)?;
     let page = ledger.transfers(&by, asked.which()?, paging).await?;
     Ok(Json(TransfersAnswer {
         transfers: page.items.into_iter().map(Into::into).collect(),

@@ -160,7 +160,7 @@ struct Part {
 
 impl Part {
     fn paging(&self) -> Result<Paging, Problem> {
-        Paging { limit: self.limit.unwrap_or(Paging::DEFAULT_LIMIT), offset: self.offset }.checked()
+        Paging::asked(self.limit, self.offset)
     }
 
     fn currency(&self) -> Result<Currency, PayoutError> {
@@ -514,7 +514,6 @@ async fn list_all(
     by: Operator,
     Query(asked): Query<AllAsked>,
 ) -> Result<Json<PayoutsAnswer>, Failure> {
-    let limit = asked.limit.unwrap_or(Paging::DEFAULT_LIMIT);
-    let paging = Paging { limit, offset: asked.offset }.checked()?;
+    let paging = Paging::asked(asked.limit, asked.offset)?;
     Ok(Json(payouts.all(&by, asked.state()?, paging).await?.into()))
 }

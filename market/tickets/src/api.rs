@@ -8,10 +8,8 @@ mod views;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use identity::Caller;
-use kernel::{Page, Paging, Problem};
-use serde::{Deserialize, Serialize};
 use utoipa::OpenApi;
-use web::{Access, Ctx, Failure, Json, Routes};
+use web::{Access, Ctx, Failure, Routes};
 
 use crate::check_in::Guard;
 use crate::{Tickets, devices};
@@ -103,58 +101,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     shop::calendar
 ))]
 struct Described;
-
-/// What has nothing more to tell.
-#[derive(Serialize, utoipa::ToSchema)]
-struct Done {
-    /// Always true.
-    ok: bool,
-}
-
-const DONE: Json<Done> = Json(Done { ok: true });
-
-/// One page of a list.
-#[derive(Serialize, utoipa::ToSchema)]
-struct Listed<T> {
-    /// The items of this page.
-    items: Vec<T>,
-    /// How many there are on all pages.
-    total: u64,
-}
-
-impl<T> Listed<T> {
-    fn of<U>(page: Page<U>, view: impl FnMut(U) -> T) -> Self {
-        let page = page.map(view);
-        Self { items: page.items, total: page.total }
-    }
-
-    fn whole(items: Vec<T>) -> Self {
-        Self { total: items.len() as u64, items }
-    }
-}
-
-/// `limit` and `offset`, as the public contract has them.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-struct Part {
-    /// How many items at the most: 1 to 100.
-    limit: u32,
-    /// How many to pass over: at most 10,000.
-    offset: u32,
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        let paging = Paging::default();
-        Self { limit: paging.limit, offset: paging.offset }
-    }
-}
-
-impl Part {
-    fn checked(&self) -> Result<Paging, Problem> {
-        Paging { limit: self.limit, offset: self.offset }.checked()
-    }
-}
 
 /// An id in a path; what is none is not there.
 fn id<T: std::str::FromStr>(text: &str, kind: &'static str) -> Result<T, Failure> {

@@ -226,8 +226,7 @@ impl Asked {
     }
 
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
-        let limit = self.limit.unwrap_or(Paging::DEFAULT_LIMIT);
-        Ok(Paging { limit, offset: 0 }.checked()?.limit)
+        Ok(Paging::asked(self.limit, 0)?.limit)
     }
 }
 

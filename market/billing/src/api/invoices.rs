@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use identity::{Account, Caller};
-use kernel::Page;
+use kernel::{Page, Paging};
 use payments::{Payments, Source};
 use serde::{Deserialize, Serialize};
 use web::idempotency::Key;
 use web::{Failure, Json, Path, Query, Tagged};
 
+use super::id;
 use super::views::{BillView, InvoiceView};
-use super::{Part, id};
 use crate::error::BillingError;
 use crate::invoice::InvoiceId;
 use crate::look::Side;
@@ -36,9 +36,8 @@ pub(super) struct InvoiceList {
 }
 
 async fn page(room: &Billing, by: &Caller, side: Side, asked: Asked) -> Result<Json<InvoiceList>, Failure> {
-    let part = Part::default();
-    let part = Part { limit: asked.limit.unwrap_or(part.limit), offset: asked.offset.unwrap_or(part.offset) };
-    let Page { items, total } = room.invoices(by, side, asked.of, None, part.paging()?).await?;
+    let paging = Paging::asked(asked.limit, asked.offset.unwrap_or_default())?;
+    let Page { items, total } = room.invoices(by, side, asked.of, None, paging).await?;
     Ok(Json(InvoiceList { invoices: items.iter().map(|item| InvoiceView::of(item, side)).collect(), total }))
 }
 

@@ -7,8 +7,6 @@ mod views;
 
 use std::str::FromStr;
 
-use kernel::{Paging, Problem};
-use serde::Deserialize;
 use utoipa::OpenApi;
 use web::{Access, Routes};
 
@@ -68,29 +66,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     usage::count,
 ))]
 struct Described;
-
-/// Which part of a list.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-struct Part {
-    /// How many at the most: 1 to 100.
-    limit: u32,
-    /// How many to pass over.
-    offset: u32,
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        let Paging { limit, offset } = Paging::default();
-        Self { limit, offset }
-    }
-}
-
-impl Part {
-    fn paging(&self) -> Result<Paging, Problem> {
-        Paging { limit: self.limit, offset: self.offset }.checked()
-    }
-}
 
 /// The id in a path; what is none names nothing that there is.
 fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, BillingError> {

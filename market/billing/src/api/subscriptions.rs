@@ -2,13 +2,13 @@
 
 use axum::extract::State as Of;
 use identity::{Account, Operator};
-use kernel::{Page, Timestamp};
+use kernel::{Page, Paging, Timestamp};
 use serde::{Deserialize, Serialize};
 use web::idempotency::{Key, Request, Stored};
 use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
 
+use super::id;
 use super::views::{InvoiceView, SubscriptionView, TotalsView};
-use super::{Part, id};
 use crate::cancel::{Cancel, When};
 use crate::change::ChangePlan;
 use crate::error::BillingError;
@@ -43,12 +43,11 @@ async fn page(
     side: Side,
     asked: Asked,
 ) -> Result<Json<SubscriptionList>, Failure> {
-    let part = Part::default();
-    let part = Part { limit: asked.limit.unwrap_or(part.limit), offset: asked.offset.unwrap_or(part.offset) };
+    let paging = Paging::asked(asked.limit, asked.offset.unwrap_or_default())?;
     let state = asked.status.as_deref().filter(|text| !text.is_empty()).map(str::parse::<State>).transpose();
     let state = state.map_err(|words| BillingError::field("/status", words))?;
     let filter = Filter { state, text: asked.q };
-    let Page { items, total } = room.list(by, side, filter, part.paging()?).await?;
+    let Page { items, total } = room.list(by, side, filter, paging).await?;
     let subscriptions = items.iter().map(|sub| SubscriptionView::of(sub, by.now())).collect();
     Ok(Json(SubscriptionList { subscriptions, total }))
 }

@@ -6,9 +6,8 @@ use identity::Operator;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, Json};
+use web::{Failure, Json, Listed};
 
-use super::Listed;
 use crate::browse::Category;
 use crate::error::CatalogError;
 use crate::listing::CategorySlug;
@@ -33,7 +32,7 @@ pub(super) struct NewCategory {
     responses((status = 200, description = "The categories in their order.", body = Listed<Category>)))]
 pub(super) async fn list(State(catalog): State<Catalog>) -> Result<Json<Listed<Category>>, Failure> {
     let items = catalog.categories().await?;
-    Ok(Json(Listed { total: items.len() as u64, items }))
+    Ok(Json(Listed::whole(items)))
 }
 
 /// Add a category.

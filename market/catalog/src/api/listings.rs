@@ -3,14 +3,14 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use identity::{Account, Caller};
-use kernel::Currency;
+use kernel::{Currency, Paging};
 use serde::Deserialize;
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Expected, Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
+use web::{Expected, Failure, IfMatch, Json, Listed, Path, Query, Tagged, expected_version};
 
 use super::bodies::{ListingPatch, NewListingBody};
-use super::{Listed, Part, id};
+use super::id;
 use crate::browse::{Filter, Shown, Sort, show_one};
 use crate::error::CatalogError;
 use crate::listing::{Kind, ListingId, ListingState};
@@ -53,7 +53,7 @@ pub(super) struct Asked {
 }
 
 const fn limit() -> u32 {
-    kernel::Paging::DEFAULT_LIMIT
+    Paging::DEFAULT_LIMIT
 }
 
 impl Asked {
@@ -85,7 +85,7 @@ pub(super) async fn list(
     by: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Listed<ListingView>>, Failure> {
-    let paging = Part { limit: asked.limit, offset: asked.offset }.paging()?;
+    let paging = Paging { limit: asked.limit, offset: asked.offset }.checked()?;
     let mut filter = asked.filter()?;
     let is_mine = asked.seller.as_deref() == Some("me");
     if let Some(name) = asked.seller.as_deref().filter(|name| !name.is_empty() && !is_mine) {
@@ -97,7 +97,7 @@ pub(super) async fn list(
     } else {
         catalog.own(&by, asked.state, filter, paging).await?
     };
-    Ok(Json(Listed { items: page.items.into_iter().map(ListingView::in_list).collect(), total: page.total }))
+    Ok(Json(Listed::of(page, ListingView::in_list)))
 }
 
 /// Begin a listing.

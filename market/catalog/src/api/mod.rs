@@ -8,8 +8,7 @@ mod units;
 
 use axum::extract::FromRef;
 use identity::Identity;
-use kernel::{IdError, Paging, Problem};
-use serde::{Deserialize, Serialize};
+use kernel::IdError;
 use utoipa::OpenApi;
 use web::{Access, Routes};
 
@@ -66,37 +65,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     categories::create
 ))]
 struct Described;
-
-/// One page of a list.
-#[derive(Serialize, utoipa::ToSchema)]
-struct Listed<T> {
-    /// The items of this page.
-    items: Vec<T>,
-    /// How many there are on all pages.
-    total: u64,
-}
-
-/// `limit` and `offset`, as the public contract has them.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-struct Part {
-    /// How many items at the most: 1 to 100.
-    limit: u32,
-    /// How many to pass over: at most 10,000.
-    offset: u32,
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        Self { limit: Paging::DEFAULT_LIMIT, offset: 0 }
-    }
-}
-
-impl Part {
-    fn paging(&self) -> Result<Paging, Problem> {
-        Paging { limit: self.limit, offset: self.offset }.checked()
-    }
-}
 
 /// An id in a path: what is none names nothing.
 fn id<T: std::str::FromStr<Err = IdError>>(text: &str, kind: &'static str) -> Result<T, CatalogError> {

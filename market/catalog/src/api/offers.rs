@@ -5,10 +5,10 @@ use axum::response::IntoResponse;
 use identity::{Account, Caller};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, IfMatch, Json, Path, Tagged, expected_version};
+use web::{Failure, IfMatch, Json, Listed, Path, Tagged, expected_version};
 
 use super::bodies::{NewOfferBody, OfferPatch};
-use super::{Listed, id};
+use super::id;
 use crate::error::CatalogError;
 use crate::listing::ListingId;
 use crate::offer::OfferId;
@@ -28,7 +28,7 @@ pub(super) async fn list(
 ) -> Result<Json<Listed<OfferView>>, Failure> {
     let shown = catalog.find(&by, &id(&listing, "listing")?).await?;
     let items: Vec<_> = shown.offers.into_iter().map(|offer| OfferView::of(offer, shown.is_own)).collect();
-    Ok(Json(Listed { total: items.len() as u64, items }))
+    Ok(Json(Listed::whole(items)))
 }
 
 /// Add an offer to a listing.

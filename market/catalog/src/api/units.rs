@@ -6,9 +6,9 @@ use identity::{Account, Caller};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, Json, Path, Query};
+use web::{Failure, Json, Listed, Part, Path, Query};
 
-use super::{Listed, Part, id};
+use super::id;
 use crate::error::CatalogError;
 use crate::listing::ListingId;
 use crate::offer::OfferId;
@@ -55,8 +55,8 @@ pub(super) async fn list(
     Query(part): Query<Part>,
 ) -> Result<Json<Listed<Unit>>, Failure> {
     let (listing, offer) = (id::<ListingId>(&listing, "listing")?, id::<OfferId>(&offer, "offer")?);
-    let page = catalog.units(&by, &listing, &offer, part.paging()?).await?;
-    Ok(Json(Listed { items: page.items, total: page.total }))
+    let page = catalog.units(&by, &listing, &offer, part.checked()?).await?;
+    Ok(Json(Listed::page(page)))
 }
 
 /// Add units to an offer.

@@ -7,9 +7,9 @@ use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, once};
-use web::{Failure, IfMatch, Json, Tagged, expected_version};
+use web::{DONE, Done, Failure, IfMatch, Json, Tagged, expected_version};
 
-use super::{DONE, Done, SecretRequest, secret};
+use super::{SecretRequest, secret};
 use crate::actor::Caller;
 use crate::error::IdentityError;
 use crate::profile::{Profile, ProfileChange};

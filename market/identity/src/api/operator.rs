@@ -5,11 +5,11 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use store::Tx;
 use web::idempotency::{Key, once};
-use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
+use web::{DONE, Done, Failure, IfMatch, Json, Listed, Part, Path, Query, Tagged, expected_version};
 
 use super::auth::ProfileView;
 use super::tokens::id;
-use super::{DONE, Done, Listed, Part, SecretRequest, secret};
+use super::{SecretRequest, secret};
 use crate::account::UserId;
 use crate::audit::{Entry, Filter};
 use crate::error::IdentityError;

@@ -5,9 +5,8 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, IfMatch, Json, Path, Tagged, expected_version};
+use web::{DONE, Done, Failure, IfMatch, Json, Listed, Path, Tagged, expected_version};
 
-use super::{DONE, Done, Listed};
 use crate::error::IdentityError;
 use crate::orgs::{Member, Organisation, Team, create_org_in, create_team_in};
 use crate::{Account, Identity};

@@ -8,9 +8,9 @@ use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, once};
-use web::{Failure, Json, Path, Query};
+use web::{DONE, Done, Failure, Json, Listed, Part, Path, Query};
 
-use super::{DONE, Done, Listed, Part, SecretRequest};
+use super::SecretRequest;
 use crate::audit::Entry;
 use crate::error::IdentityError;
 use crate::sessions::{Session, SessionId};

@@ -7,11 +7,10 @@ use http::StatusCode;
 use identity::{Account, Operator};
 use kernel::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
-use web::{Failure, IfMatch, Json, Path, Query, expected_version};
+use web::{Failure, IfMatch, Json, Listed, Part, Path, Query, expected_version};
 
 use super::orders::Asked;
 use super::view::{OrderView, PromoView};
-use super::{Listed, Part};
 use crate::cart::{Item, Owner};
 use crate::list::Side;
 use crate::promo::{NewPromo, Off};
@@ -54,7 +53,7 @@ impl ItemView {
 
 async fn shown(orders: &Orders, owner: &Owner) -> Result<Json<Listed<ItemView>>, Failure> {
     let items: Vec<ItemView> = orders.cart(owner).await?.into_iter().map(ItemView::of).collect();
-    Ok(Json(Listed { total: items.len() as u64, items }))
+    Ok(Json(Listed::whole(items)))
 }
 
 fn owner(account: &Account) -> Owner {
@@ -121,7 +120,7 @@ pub(super) async fn promos(
     Query(part): Query<Part>,
 ) -> Result<Json<Listed<PromoView>>, Failure> {
     let page = orders.promos(&account.caller, false, part.checked()?).await?;
-    Ok(Json(Listed::page(page, PromoView::of)))
+    Ok(Json(Listed::of(page, PromoView::of)))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -209,7 +208,7 @@ pub(super) async fn orders(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Listed<OrderView>>, Failure> {
     let page = orders.list(&by.caller, Side::Operator, asked.filter()?, part.checked()?).await?;
-    Ok(Json(Listed::page(page, |placed| OrderView::of(&placed))))
+    Ok(Json(Listed::of(page, |placed| OrderView::of(&placed))))
 }
 
 /// List all promo codes.
@@ -222,7 +221,7 @@ pub(super) async fn all_promos(
     Query(part): Query<Part>,
 ) -> Result<Json<Listed<PromoView>>, Failure> {
     let page = orders.promos(&by.caller, true, part.checked()?).await?;
-    Ok(Json(Listed::page(page, PromoView::of)))
+    Ok(Json(Listed::of(page, PromoView::of)))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

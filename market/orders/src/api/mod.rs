@@ -4,7 +4,6 @@ mod market;
 mod orders;
 mod view;
 
-use serde::{Deserialize, Serialize};
 use utoipa::OpenApi;
 use web::{Access, Routes};
 
@@ -83,42 +82,3 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     market::drop_tax
 ))]
 struct Described;
-
-/// One page of a list.
-#[derive(Serialize, utoipa::ToSchema)]
-struct Listed<T> {
-    /// The items of this page.
-    items: Vec<T>,
-    /// How many there are on all pages.
-    total: u64,
-}
-
-impl<T> Listed<T> {
-    fn page<U>(page: kernel::Page<U>, view: impl FnMut(U) -> T) -> Self {
-        let page = page.map(view);
-        Self { items: page.items, total: page.total }
-    }
-}
-
-/// `limit` and `offset`, as the public contract has them.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-struct Part {
-    /// How many items at the most: 1 to 100.
-    limit: u32,
-    /// How many to pass over: at most 10,000.
-    offset: u32,
-}
-
-impl Default for Part {
-    fn default() -> Self {
-        let paging = kernel::Paging::default();
-        Self { limit: paging.limit, offset: paging.offset }
-    }
-}
-
-impl Part {
-    fn checked(&self) -> Result<kernel::Paging, kernel::Problem> {
-        kernel::Paging { limit: self.limit, offset: self.offset }.checked()
-    }
-}

@@ -9,10 +9,9 @@ use kernel::Problem;
 use payments::{Card, MethodId, PaymentError, Source};
 use serde::{Deserialize, Serialize};
 use web::idempotency::{Key, Request};
-use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
+use web::{Failure, IfMatch, Json, Listed, Part, Path, Query, Tagged, expected_version};
 
 use super::view::{OrderView, PaidView, RefundView};
-use super::{Listed, Part};
 use crate::entitlement::Entitlement;
 use crate::list::{Filter, Placed, Side};
 use crate::order::{OrderId, State as OrderState};
@@ -128,7 +127,7 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Listed<OrderView>>, Failure> {
     let page = orders.list(&account.caller, asked.side()?, asked.filter()?, part.checked()?).await?;
-    Ok(Json(Listed::page(page, |placed| OrderView::of(&placed))))
+    Ok(Json(Listed::of(page, |placed| OrderView::of(&placed))))
 }
 
 /// Orders as a table for spreadsheets.
@@ -397,5 +396,5 @@ pub(super) async fn entitlements(
     Query(part): Query<Part>,
 ) -> Result<Json<Listed<Entitlement>>, Failure> {
     let page = orders.entitlements(&account.caller, part.checked()?).await?;
-    Ok(Json(Listed::page(page, |entitlement| entitlement)))
+    Ok(Json(Listed::page(page)))
 }

@@ -76,8 +76,7 @@ pub(super) async fn search(
     headers: HeaderMap,
     UrlQuery(asked): UrlQuery<Asked>,
 ) -> Result<Response, Failure> {
-    let paging =
-        Paging { limit: asked.limit.unwrap_or(Paging::DEFAULT_LIMIT), offset: asked.offset }.checked()?;
+    let paging = Paging::asked(asked.limit, asked.offset)?;
     let mut query = Query::parse(&asked.q);
     query.ecosystem = asked.ecosystem.map(|text| text.to_lowercase()).or(query.ecosystem);
     query.licence = asked.license.map(|text| text.to_lowercase()).or(query.licence);

@@ -8,9 +8,9 @@ use http::StatusCode;
 use identity::Account;
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
-use web::{Failure, Json, Path, Query};
+use web::{DONE, Done, Failure, Json, Listed, Path, Query};
 
-use super::{DONE, Done, Listed, id};
+use super::id;
 use crate::check_in::{Expected, Guard, Kept, Said, Scan};
 use crate::{Device, Tickets};
 

@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::StatusCode;
 use identity::{Account, Caller};
+use kernel::Paging;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
+use web::{DONE, Done, Failure, IfMatch, Json, Listed, Part, Path, Query, Tagged, expected_version};
 
+use super::id;
 use super::views::{CategoryBody, EventBody, PlaceBody, Price, TicketBody, currency};
-use super::{DONE, Done, Listed, Part, id};
 use crate::error::TicketError;
 use crate::event::{Admission, EventText, NewCategory};
 use crate::{EventView, Tickets, organise};
@@ -34,8 +35,8 @@ pub(super) async fn list(
     caller: Caller,
     Query(search): Query<Search>,
 ) -> Result<Json<Listed<EventBody>>, Failure> {
-    let part = Part { limit: search.limit.unwrap_or(20), offset: search.offset.unwrap_or(0) };
-    let page = tickets.events(&search.q, caller.now(), part.checked()?).await?;
+    let paging = Paging::asked(search.limit, search.offset.unwrap_or_default())?;
+    let page = tickets.events(&search.q, caller.now(), paging).await?;
     Ok(Json(Listed::of(page, |view| EventBody::of(view, caller.now()))))
 }
 

@@ -7,10 +7,10 @@ use identity::{Account, Caller};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use web::idempotency::{Key, Request, once};
-use web::{Failure, IfMatch, Json, Path, Query, Tagged, expected_version};
+use web::{DONE, Done, Failure, IfMatch, Json, Listed, Part, Path, Query, Tagged, expected_version};
 
+use super::id;
 use super::views::{Price, TicketBody, currency};
-use super::{DONE, Done, Listed, Part, id};
 use crate::error::TicketError;
 use crate::owned::views;
 use crate::sell_on::{NewTicket, list_in};
