@@ -60,9 +60,23 @@ struct Charge {
     view: Option<MethodView>,
 }
 
+impl Charge {
+    /// How it is paid, in words that may be kept, to compare when its key comes again. The payment itself does not
+    /// say: the card of an intent comes later, and saved cards may have the same instrument.
+    fn means(&self, source: &Source) -> String {
+        match source {
+            Source::Wallet => WALLET.to_owned(),
+            Source::Browser => format!("{} in the browser", self.gateway),
+            Source::Method(id) => id.to_string(),
+            Source::Card(_) | Source::Token(_) => format!("{} {}", self.gateway, self.code),
+        }
+    }
+}
+
 impl Payments {
     /// Writes the payment down, in the caller's transaction. Never asks a gateway: call [`Payments::submit`] after
-    /// the commit. The same key of the same payer gives the same payment, as it is now.
+    /// the commit. The same key of the same payer gives the same payment, as it is now; with something else to pay, or
+    /// another way to pay it, it is refused.
     ///
     /// [`Source::Wallet`] is settled here: the answer is `captured`, and the purpose was told.
     ///
@@ -84,9 +98,10 @@ impl Payments {
             Source::Browser => State::Created,
             _ => State::Submitted,
         };
+        let means = new.key.is_some().then(|| charge.means(&new.source));
         let payment = written(new, charge, state, now);
-        if !insert(tx, &payment, new.key.as_deref()).await? {
-            return known(tx, new).await;
+        if !insert(tx, &payment, new.key.as_deref(), means.as_deref()).await? {
+            return known(tx, new, means.as_deref()).await;
         }
         if state == State::Captured { self.take_from_wallet(tx, now, payment).await } else { Ok(payment) }
     }
@@ -179,7 +194,12 @@ fn written(new: &NewPayment, charge: Charge, state: State, now: Timestamp) -> Pa
 }
 
 /// Whether it was written; else the key named another payment before.
-async fn insert(tx: &mut Tx, payment: &Payment, key: Option<&str>) -> Result<bool, PaymentError> {
+async fn insert(
+    tx: &mut Tx,
+    payment: &Payment,
+    key: Option<&str>,
+    means: Option<&str>,
+) -> Result<bool, PaymentError> {
     let is_captured = payment.state == State::Captured;
     let captured = if is_captured { payment.amount.minor } else { 0 };
     let due = (!is_captured).then(|| payment.created_at.after(GATEWAY_PATIENCE));
@@ -202,13 +222,17 @@ async fn insert(tx: &mut Tx, payment: &Payment, key: Option<&str>) -> Result<boo
         key,
         due,
         payment.created_at,
+        means,
     ];
     Ok(tx.execute(&sql::INSERT_PAYMENT, row).await? == 1)
 }
 
-/// The payment that the key named before, if it was for the same.
-async fn known(tx: &mut Tx, new: &NewPayment) -> Result<Payment, PaymentError> {
+/// The payment that the key named before, if it was for the same and is paid in the same way.
+async fn known(tx: &mut Tx, new: &NewPayment, means: Option<&str>) -> Result<Payment, PaymentError> {
     let known: Payment = tx.one(&sql::FIND_PAYMENT_BY_KEY, args![new.payer, new.key]).await?;
+    let (before,): (Option<String>,) = tx.one(&sql::FIND_MEANS, args![known.id]).await?;
     let is_same = known.purpose == new.purpose && known.subject == new.subject && known.amount == new.amount;
-    if is_same { Ok(known) } else { Err(PaymentError::KeyReused) }
+    // Payments from before this was kept say nothing.
+    let is_same_way = before.is_none() || before.as_deref() == means;
+    if is_same && is_same_way { Ok(known) } else { Err(PaymentError::KeyReused) }
 }

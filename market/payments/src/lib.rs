@@ -65,7 +65,7 @@ pub use sandbox::Card;
 pub use settings::Settings;
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("payments", "0001_payments.sql");
+pub const MIGRATIONS: Migrations = store::migrations!("payments", "0001_payments.sql", "0002_means.sql");
 
 /// How many payments may wait in memory for their capture; the others are found by the sweep.
 const CAPTURES_IN_MEMORY: usize = 4_096;

@@ -12,8 +12,8 @@ sql! {
     // Payments.
     pub(crate) INSERT_PAYMENT = "insert into payment (id, purpose, subject, payer, amount_minor, currency, \
         captured_minor, state, wish, gateway, instrument, brand, last4, description, key, due_at, version, \
-        created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 'capture', $9, $10, $11, $12, $13, $14, $15, 1, $16, $16) \
+        created_at, updated_at, means) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, 'capture', $9, $10, $11, $12, $13, $14, $15, 1, $16, $16, $17) \
         on conflict do nothing";
     pub(crate) FIND_PAYMENT = "select id, purpose, subject, payer, amount_minor, currency, refunded_minor, \
         refunding_minor, state, wish, gateway, reference, instrument, brand, last4, failure_code, failure_message, \
@@ -22,6 +22,7 @@ sql! {
         refunding_minor, state, wish, gateway, reference, instrument, brand, last4, failure_code, failure_message, \
         next_action, description, attempts, version, created_at, updated_at from payment \
         where payer = $1 and key = $2";
+    pub(crate) FIND_MEANS = "select means from payment where id = $1";
     pub(crate) FIND_PAYMENT_ID_BY_REFERENCE = "select id from payment where gateway = $1 and reference = $2";
     pub(crate) LIST_PAYMENTS_OF_SUBJECT = "select id, purpose, subject, payer, amount_minor, currency, refunded_minor, \
         refunding_minor, state, wish, gateway, reference, instrument, brand, last4, failure_code, failure_message, \

@@ -85,30 +85,6 @@ async fn refused_cards_say_why_and_take_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_names_one_payment() {
-    both(&migrations(), async |store| {
-        let market = Market::on(store);
-        let new = |subject: &str, minor| {
-            let mut new = Market::sale(subject, minor, Source::Token("tok_visa".into()));
-            new.key = Some("key-1".into());
-            new
-        };
-        let first = market.begin(new("order-1", 500)).await.unwrap();
-        let paid = market.payments.submit(&first).await.unwrap();
-        let again = market.begin(new("order-1", 500)).await.unwrap();
-        assert_eq!((again.id.clone(), again.state), (paid.id, State::Authorised));
-        assert_eq!(market.payments.submit(&again).await.unwrap().version, 2, "it is not asked for twice");
-        for other in [new("order-2", 500), new("order-1", 501)] {
-            assert!(matches!(market.begin(other).await, Err(PaymentError::KeyReused)));
-        }
-        let mut bobs = new("order-2", 700);
-        bobs.payer = "user-bob".parse().unwrap();
-        assert_ne!(market.begin(bobs).await.unwrap().id, first.id, "keys are each payer's own");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn what_cannot_be_paid_is_refused() {
     both(&migrations(), async |store| {
         let market = Market::on(store);

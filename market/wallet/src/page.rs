@@ -347,7 +347,9 @@ async fn top_up(
     let key = Key(Some(typed.get("key").to_owned()).filter(|key| (1..=64).contains(&key.len())));
     let user = &visit.caller.account()?.user;
     let scope = format!("{user} POST {HOME} {}", place.org().unwrap_or_default());
-    let request = Request::new(key, scope, &(amount.minor, amount.currency.code(), typed.get("source")));
+    let code = if let Source::Card(card) = &source { card.code() } else { None };
+    let asked = (amount.minor, amount.currency.code(), typed.get("source"), code);
+    let request = Request::new(key, scope, &asked);
     let new = NewTopUp { amount, source };
     let (top_up, payment) = wallets.top_up(&visit.caller, place.org(), &new, request).await?;
     let top_up = wallets.arrival(top_up, &payment).await?;

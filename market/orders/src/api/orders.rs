@@ -357,7 +357,8 @@ impl PaymentBody {
 
 /// Pay an order. Without a way to pay, an intent is made that the buyer confirms on the page in `nextPage`.
 #[utoipa::path(post, path = "/api/payments", tag = "payments", request_body = PaymentBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key: the same payment, as it is now.")),
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "The same key and way to pay: the same payment, as it is now.")),
     responses((status = 201, description = "The payment: authorised, or waiting for the buyer.", body = PaidView),
         (status = 202, description = "The bank has not said yet; the order stays held.", body = PaidView),
         (status = 401, description = "Nobody is signed in."), (status = 402, description = "Declined; nothing was charged."),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use kernel::{FieldError, Timestamp};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 
 use crate::gateway::Instrument;
 use crate::method::MethodView;
@@ -15,11 +17,46 @@ pub struct Card {
     /// 12 to 19 digits; spaces and dashes may stand between them.
     pub number: String,
     /// 1 to 12.
+    #[serde(deserialize_with = "number_or_text")]
+    #[schema(schema_with = number_or_text_schema)]
     pub exp_month: String,
     /// With two or four digits.
+    #[serde(deserialize_with = "number_or_text")]
+    #[schema(schema_with = number_or_text_schema)]
     pub exp_year: String,
     /// Three digits, four for American Express.
     pub cvc: String,
+}
+
+/// Programs send months and years as numbers, forms as text. What it is worth is [`Card::check`]'s to say.
+fn number_or_text<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    struct Either;
+
+    impl Visitor<'_> for Either {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number, or its digits as text")
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+    input.deserialize_any(Either)
+}
+
+fn number_or_text_schema() -> utoipa::openapi::schema::Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    OneOfBuilder::new().item(number).item(ObjectBuilder::new().schema_type(Type::String)).build().into()
 }
 
 impl fmt::Debug for Card {
@@ -149,6 +186,14 @@ pub(crate) struct Checked {
 }
 
 impl Card {
+    /// What may be kept of it to tell it from other cards: the outcome code of the test card, if it is one. A digest
+    /// of the number could be undone.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        let digits = digits(&self.number, 19)?;
+        CARDS.iter().find(|card| card.number == digits).map(|card| card.code)
+    }
+
     /// Checks what was typed, every field at once; `at` stands before the names of the fields (`/card`).
     pub(crate) fn check(&self, at: &str, now: Timestamp) -> Result<Checked, Vec<FieldError>> {
         let mut errors = Vec::new();
@@ -304,7 +349,36 @@ mod tests {
         assert!(!format!("{:?}", typed("4242424242424242", "1", "30", "123")).contains("42"));
     }
 
+    fn read(month: &serde_json::Value, year: &serde_json::Value) -> Result<Card, serde_json::Error> {
+        let number = "4242424242424242";
+        let card = serde_json::json!({ "number": number, "expMonth": month, "expYear": year, "cvc": "123" });
+        serde_json::from_str(&card.to_string())
+    }
+
+    #[test]
+    fn a_date_is_a_whole_number_or_text() {
+        let good = serde_json::json!("12");
+        for odd in ["true", "null", "1.5", "[1]", "{}"] {
+            let odd = serde_json::from_str(odd).unwrap();
+            assert!(read(&odd, &good).is_err() && read(&good, &odd).is_err(), "{odd}");
+        }
+        assert_eq!(wrong(&read(&(-1).into(), &2030.into()).unwrap()), ["/card/expMonth"]);
+        assert_eq!(wrong(&read(&1.into(), &u64::MAX.into()).unwrap()), ["/card/expYear"]);
+    }
+
     proptest! {
+        /// A month and a year mean the same as a number and as text, whether they are good or not.
+        #[test]
+        fn numbers_and_texts_mean_the_same(month in -3i64..20, year in -3i64..2200) {
+            let numbers = read(&month.into(), &year.into()).unwrap();
+            let texts = read(&month.to_string().into(), &year.to_string().into()).unwrap();
+            let (numbers, texts) = (numbers.check("/card", now()), texts.check("/card", now()));
+            prop_assert_eq!(&numbers, &texts);
+            let is_good = (1..=12).contains(&month) && matches!(year, 27..=99 | 2027..=2099);
+            prop_assert!(!is_good || numbers.is_ok());
+            prop_assert!(numbers.is_err() || (1..=12).contains(&month) && matches!(year, 26..=99 | 2026..=2099));
+        }
+
         #[test]
         fn whatever_is_typed_is_judged(number in ".{0,60}", month in ".{0,6}", year in ".{0,6}", cvc in ".{0,6}") {
             let _ = typed(&number, &month, &year, &cvc).check("/card", now());

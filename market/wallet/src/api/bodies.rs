@@ -65,7 +65,7 @@ impl Serialize for TopUpBody {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let amount = self.amount.as_ref().map(Number::to_string);
         let currency = self.currency.as_deref().unwrap_or_default();
-        let card = self.card.is_some();
+        let card = self.card.as_ref().map(Card::code);
         (amount, self.amount_minor, currency, &self.method_id, &self.token, card, self.browser)
             .serialize(serializer)
     }
