@@ -1,13 +1,14 @@
-//! `/market/{id}`: one listing, its offers, and the forms that order them.
+//! `/market/{id}`: one listing, its offers, and the forms that order them. Tickets have pages of their own.
 
 use askama::Template;
 use axum::extract::State;
+use axum::response::{IntoResponse, Redirect};
 use identity::Visit;
 use kernel::Paging;
 use web::Path;
 use web::face::{self, Html, Sheet, Shell};
 
-use super::{Answer, kind_icon, kind_words, left_words, price_words};
+use super::{Answer, bought_at, kind_icon, kind_words, left_words, price_words};
 use crate::browse::Shown;
 use crate::error::CatalogError;
 use crate::listing::ListingId;
@@ -53,6 +54,9 @@ struct ListingPage {
 pub(super) async fn show(State(catalog): State<Catalog>, visit: Visit, Path(id): Path<String>) -> Answer {
     let id: ListingId = id.parse().map_err(|_| CatalogError::NotFound("listing"))?;
     let mut shown = catalog.find(&visit.caller, &id).await?;
+    if let Some(page) = bought_at(&shown.listing) {
+        return Ok(Redirect::to(&page).into_response());
+    }
     shown.offers.retain(|offer| offer.state == OfferState::Active);
     let is_off = !is_on_sale(&shown.listing);
     let mut rows = Vec::with_capacity(shown.offers.len());

@@ -9,9 +9,9 @@ use web::Query;
 use web::face::parts::Pager;
 use web::face::{self, FormState, Sheet, Shell};
 
-use super::{Answer, address, availability, from_words, kind_icon, kind_words};
+use super::{Answer, address, availability, bought_at, from_words, kind_icon, kind_words};
 use crate::browse::{Category, Facet, Filter, Found, Shown, Sort};
-use crate::listing::{CategorySlug, Kind, Listing};
+use crate::listing::{CategorySlug, Kind};
 use crate::room::Catalog;
 
 /// How many cards one page shows.
@@ -252,16 +252,6 @@ fn facets(asked: &Asked, found: &Found, categories: &[Category]) -> Vec<Choices>
     all.into_iter().filter(|facet| !facet.choices.is_empty()).collect()
 }
 
-/// Tickets are bought on the page of their event, where seats are chosen and waited for.
-fn href(listing: &Listing) -> String {
-    match &listing.subject {
-        Some(event) if listing.kind == Kind::Ticket && event.starts_with("event-") => {
-            format!("/events/{event}")
-        }
-        _ => format!("/market/{}", listing.id),
-    }
-}
-
 impl Card {
     /// The card of a listing.
     #[must_use]
@@ -271,7 +261,7 @@ impl Card {
         let text =
             if summary.is_empty() { format!("by {seller}") } else { format!("{summary} \u{b7} by {seller}") };
         Self {
-            href: href(&shown.listing),
+            href: bought_at(&shown.listing).unwrap_or_else(|| format!("/market/{}", shown.listing.id)),
             title: shown.listing.text.title.clone(),
             text,
             icon: kind_icon(shown.listing.kind),

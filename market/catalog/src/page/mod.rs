@@ -11,13 +11,25 @@ use kernel::Money;
 use web::{Access, Failure, Routes};
 
 use crate::browse::Shown;
-use crate::listing::Kind;
+use crate::listing::{Kind, Listing};
 use crate::offer::{Offer, Period, Pricing};
 use crate::room::{Catalog, is_on_sale};
 
 pub use market::Card;
 
 type Answer = Result<Response, Failure>;
+
+/// Where it is bought instead, if not on the page of its listing: a ticket on the page of its event, where seats are
+/// chosen and waited for, or on that of the one who sells it on.
+fn bought_at(listing: &Listing) -> Option<String> {
+    let subject = listing.subject.as_deref().filter(|_| listing.kind == Kind::Ticket)?;
+    if subject.starts_with("event-") {
+        return Some(format!("/events/{subject}"));
+    }
+    // The page of a ticket that is sold is its owner's alone.
+    let is_resold = subject.starts_with("ticket-") && is_on_sale(listing);
+    is_resold.then(|| format!("/resale/{subject}"))
+}
 
 /// How many are left at the most when pages begin to count them.
 const FEW: u32 = 20;
