@@ -444,8 +444,27 @@ impl Shell {
         if !from_elsewhere {
             return self.site.sign_in.to_owned();
         }
-        format!("{}?next={}", self.site.sign_in, percent_encoding::utf8_percent_encode(&self.path, IN_QUERY))
+        self.sign_in_to(&self.path)
     }
+
+    /// Where to sign in so that one goes on to `next`, a path of this site with its query.
+    #[must_use]
+    pub fn sign_in_to(&self, next: &str) -> String {
+        with_next(self.site.sign_in, next)
+    }
+
+    /// Where to sign up so that one goes on to `next`; `None` where only the operator adds accounts.
+    #[must_use]
+    pub fn sign_up_to(&self, next: &str) -> Option<String> {
+        self.site.sign_up.map(|path| with_next(path, next))
+    }
+}
+
+fn with_next(path: &str, next: &str) -> String {
+    if matches!(next, "" | "/") {
+        return path.to_owned();
+    }
+    format!("{path}?next={}", percent_encoding::utf8_percent_encode(next, IN_QUERY))
 }
 
 #[cfg(test)]
@@ -479,6 +498,9 @@ mod tests {
         assert_eq!(shell("/").sign_in_href(), "/login");
         assert_eq!(shell("/login").sign_in_href(), "/login");
         assert_eq!(shell("/a/@x&y").sign_in_href(), "/login?next=/a/%40x%26y");
+        assert_eq!(shell("/b").sign_in_to("/a?b=c"), "/login?next=/a%3Fb%3Dc");
+        assert_eq!(shell("/b").sign_up_to("/a").as_deref(), Some("/signup?next=/a"));
+        assert_eq!(shell("/b").sign_up_to("/").as_deref(), Some("/signup"));
     }
 
     #[test]

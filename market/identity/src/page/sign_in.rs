@@ -37,11 +37,14 @@ fn page(shell: Shell, form: FormState) -> Response {
     face::html(&page.shell, &page)
 }
 
+/// The longest way to go on, in bytes: a hundred seats that somebody chose before signing in fit.
+const MAX_NEXT: usize = 4_000;
+
 /// Where to go afterwards.
 #[derive(Deserialize)]
-struct Next {
+pub(super) struct Next {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 async fn show(visit: Visit, Query(Next { next }): Query<Next>) -> Response {
@@ -85,10 +88,10 @@ fn with_cookie(cookie: &str, mut answer: Response) -> Response {
 
 /// `next` where it is a path of this site, else the start page: a link must not lead from our sign-in to a site
 /// that looks like ours. Browsers read a backslash as a slash, and `//host` as another site.
-fn local(next: &str) -> &str {
+pub(super) fn local(next: &str) -> &str {
     let plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     let is_path = next.starts_with('/') && !next.starts_with("//");
-    if plain && is_path && next.len() <= 2000 && next != "/logout" { next } else { "/" }
+    if plain && is_path && next.len() <= MAX_NEXT && next != "/logout" { next } else { "/" }
 }
 
 #[cfg(test)]

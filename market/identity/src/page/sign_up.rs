@@ -8,7 +8,7 @@ use store::Tx;
 use web::face::{self, FormState, Shell, Typed};
 use web::{Access, Failure, Form, Query, Routes};
 
-use super::sign_in::with_session;
+use super::sign_in::{Next, local, with_session};
 use super::typed::wrong;
 use super::{Answer, Outcome};
 use crate::actor::Caller;
@@ -40,27 +40,35 @@ fn page(shell: Shell, form: FormState, is_setup: bool) -> Response {
     face::html(&page.shell, &page)
 }
 
-async fn show(State(identity): State<Identity>, visit: Visit) -> Response {
+async fn show(State(identity): State<Identity>, visit: Visit, Query(Next { next }): Query<Next>) -> Response {
     if visit.caller.actor.is_some() {
-        return Redirect::to("/account").into_response();
+        return Redirect::to(after(&next)).into_response();
     }
     if !identity.settings().registration_open {
         return closed(visit.shell);
     }
-    page(visit.shell, FormState::default(), false)
+    page(visit.shell, FormState::with(&[("next", local(&next))]), false)
 }
 
 async fn sign_up(State(identity): State<Identity>, visit: Visit, Form(typed): Form<Typed>) -> Answer {
     match register(&identity, &visit.caller, account(&typed)).await {
         Ok(session) => {
             let welcome = done(
-                "/account",
+                after(typed.get("next")),
                 "Your account is made. To confirm your address, open the link we mailed you.",
             );
             Ok(with_session(identity.settings(), &session, welcome))
         }
         Err(IdentityError::RegistrationClosed) => Ok(closed(visit.shell)),
         Err(error) => Ok(wrong(error, &typed)?.answer(|form| page(visit.shell, form, false))),
+    }
+}
+
+/// Where a new account goes on: to what its owner was at, or to its profile.
+fn after(next: &str) -> &str {
+    match local(next) {
+        "/" => "/account",
+        next => next,
     }
 }
 

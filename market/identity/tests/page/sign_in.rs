@@ -28,6 +28,29 @@ async fn an_account_is_made_signed_out_of_and_in_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_account_goes_on_to_what_its_owner_was_at() {
+    store::testing::both(&migrations(), async |store| {
+        let room = Room::on(store);
+        let mut browser = Browser::new(&room);
+        browser.open("/login?next=/account/tokens%3Fa%3Db").await;
+        let way = "/signup?next=/account/tokens%3Fa%3Db";
+        assert!(browser.page.contains(way), "the sign-in leads on to the sign-up\n{}", browser.page);
+        browser.open(way).await;
+        assert!(browser.page.contains("/login?next=/account/tokens%3Fa%3Db"), "and back");
+        let typed = [("username", "ada"), ("email", "ada@example.com"), ("password", "short")];
+        browser.submit("email", &typed).await.is("/signup", 422);
+        let typed = [("username", "ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
+        browser.submit("email", &typed).await.is("/account/tokens?a=b", 200).says("Your account is made.");
+
+        let mut browser = Browser::new(&room);
+        browser.open("/signup?next=//evil.example.com").await;
+        let typed = [("username", "eve"), ("email", "eve@example.com"), ("password", PASSWORD)];
+        browser.submit("email", &typed).await.is("/account", 200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_name_look_the_same() {
     store::testing::both(&migrations(), async |store| {
         let room = Room::on(store);
