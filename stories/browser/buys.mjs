@@ -1,6 +1,6 @@
 // Somebody buys seats and comes to the event: choosing, paying, the ticket, the wallet, the seller's side, the door.
 // `given.script` says whether script is on; everything but the running clock works without.
-import { arrives, check, fill, given, press, same, seen, signIn, signUp, somebody, story } from "./browser.mjs";
+import { arrives, check, fill, given, press, same, seen, signIn, somebody, story } from "./browser.mjs";
 
 const EVENT = "An evening of string quartets";
 const GOOD = "4242 4242 4242 4242", DECLINED = "4000 0000 0000 0002", ASKS = "4000 0025 0000 3155";
@@ -18,8 +18,8 @@ async function comesToSay(page, text) {
   throw new Error(`the page does not come to say ${text}`);
 }
 
-/** Goes to the event from the list and reserves the first free seats of its plan; says which. */
-async function reserves(page, count) {
+/** Goes to the event from the list and chooses the first free seats of its plan; says which. */
+async function chooses(page, count) {
   await page.goto("/events");
   await main(page).getByRole("link", { name: EVENT }).click();
   const seats = page.locator("label.seat"), chosen = [];
@@ -27,9 +27,13 @@ async function reserves(page, count) {
     chosen.push(await seats.nth(at).getAttribute("title"));
     await seats.nth(at).click();
   }
+  return chosen;
+}
+
+/** Presses what holds the chosen seats. */
+async function reserves(page) {
   await press(page, "Reserve and pay");
   await page.waitForURL(isCheckout);
-  return chosen;
 }
 
 async function paysByCard(page, number) {
@@ -43,9 +47,22 @@ async function heldUntil(page) {
   return Date.parse(await page.locator(".hold time").getAttribute("datetime")) / 1000;
 }
 
+/** Somebody who has no account yet chooses first: what was chosen waits on the other side of the sign-up. */
 async function choosesSeats(page) {
-  await check(page, "two seats are chosen on the plan and held", async () => {
-    const chosen = await reserves(page, 2);
+  let chosen;
+  await check(page, "who chooses seats without an account is led to make one", async () => {
+    chosen = await chooses(page, 2);
+    await press(page, "Reserve and pay");
+    await arrives(page, "/login");
+    await main(page).getByRole("link", { name: "Make an account" }).click();
+    await fill(page, { "User name": given.user, "E-mail": `${given.user}@example.com`, Password: `${given.user} walks to the market` });
+    await press(page, "Make the account");
+    await page.getByRole("heading", { level: 1, name: EVENT }).waitFor();
+  });
+  await check(page, "the same seats are still chosen, and one press holds them", async () => {
+    const kept = await page.$$eval("[name=seat]:checked", all => all.map(box => box.parentElement.title));
+    same(kept, chosen, "the chosen seats");
+    await reserves(page);
     for (const seat of chosen) await seen(main(page), seat.split(", $")[0].split(", ").slice(1).join(", "));
     same(await heading(page), "Pay $128.00", "the heading");
   });
@@ -168,7 +185,8 @@ async function paysFromWallet(page) {
     await comesToSay(page, "$200.00");
   });
   await check(page, "the next order is paid from the balance", async () => {
-    await reserves(page, 1);
+    await chooses(page, 1);
+    await reserves(page);
     await page.getByRole("radio", { name: /^Wallet/ }).check();
     await main(page).getByRole("button", { name: /^Pay / }).click();
     await page.waitForURL(url => url.pathname.startsWith("/orders/"));
@@ -180,7 +198,8 @@ async function paysFromWallet(page) {
 
 async function isAskedByTheBank(page) {
   await check(page, "a card that asks for confirmation leads to the bank and back", async () => {
-    await reserves(page, 1);
+    await chooses(page, 1);
+    await reserves(page);
     await paysByCard(page, ASKS);
     await page.getByRole("heading", { name: "Sandbox bank" }).waitFor();
     await press(page, "Accept");
@@ -231,7 +250,6 @@ async function checksIn(page, code) {
 await story(async browser => {
   const settings = { javaScriptEnabled: given.script };
   const page = await (await somebody(browser, settings)).newPage();
-  await signUp(page, given.user, `${given.user} walks to the market`);
   await choosesSeats(page);
   if (given.script) await hearsTheClock(page);
   await takesTime(page);

@@ -119,8 +119,9 @@ fn id(prefix: &str, number: u128) -> String {
 /// White modules around a code, as scanners need (ISO/IEC 18004, 9.1).
 const QUIET: usize = 4;
 
-/// Rows of a QR code with its white border; `true` is dark.
-fn modules(text: &str) -> Option<Vec<Vec<bool>>> {
+/// Rows of a QR code with its white border; `true` is dark. None: the text is too long for one.
+#[must_use]
+pub fn modules(text: &str) -> Option<Vec<Vec<bool>>> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
     let width = code.width();
     let colours = code.to_colors();

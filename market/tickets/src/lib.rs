@@ -44,7 +44,7 @@ use vault::Vault;
 pub use api::{openapi, routes};
 pub use browse::EventView;
 pub use check_in::{Door, Guard, Said, Scan, Verdict};
-pub use code::{Code, CodeError, png, svg};
+pub use code::{Code, CodeError, modules, png, svg};
 pub use devices::{Device, DeviceId, NewDevice};
 pub use error::TicketError;
 pub use event::{Admission, Category, Event, EventId, EventState, EventText, NewCategory, WaitingRoom};

@@ -14,6 +14,7 @@ use web::face::parts::{Pager, Seat, SeatRow};
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
 use web::{Failure, Form, Path, Query};
 
+use super::choice::Choice;
 use super::{Answer, id};
 use crate::browse::EventView;
 use crate::error::TicketError;
@@ -83,6 +84,8 @@ struct EventPage {
     rows: Vec<SeatRow>,
     tiers: Vec<String>,
     form: FormState,
+    /// Whether the visitor chose before and comes back from the sign-in.
+    is_kept: bool,
     /// The waiting room, and the visitor's place in it.
     room: Option<WaitingRoom>,
     opens: String,
@@ -95,9 +98,14 @@ struct EventPage {
 }
 
 /// `GET /events/{id}`.
-pub(super) async fn event(State(tickets): State<Tickets>, visit: Visit, Path(event): Path<String>) -> Answer {
+pub(super) async fn event(
+    State(tickets): State<Tickets>,
+    visit: Visit,
+    Path(event): Path<String>,
+    Query(choice): Query<Choice>,
+) -> Answer {
     let event = id(&event, "event")?;
-    let page = event_page(&tickets, visit, &event, FormState::default()).await?;
+    let page = event_page(&tickets, visit, &event, choice, None).await?;
     Ok(face::html(&page.shell, &page))
 }
 
@@ -105,7 +113,8 @@ async fn event_page(
     tickets: &Tickets,
     visit: Visit,
     event: &EventId,
-    form: FormState,
+    choice: Choice,
+    typed: Option<FormState>,
 ) -> Result<EventPage, Failure> {
     let by = &visit.caller;
     let (view, now) = (tickets.event(by, event).await?, by.now());
@@ -118,7 +127,8 @@ async fn event_page(
         }
         _ => None,
     };
-    let (rows, tiers) = plan(&tickets.seats(by, event).await?);
+    let seats = tickets.seats(by, event).await?;
+    let (rows, tiers) = plan(&seats);
     let active = view.categories.iter().filter(|category| category.is_active);
     let most = |category: &Category| (0..=category.left().min(MOST)).collect();
     let choices = active.map(|category| (category.clone(), most(category))).collect();
@@ -132,7 +142,8 @@ async fn event_page(
         choices,
         rows,
         tiers,
-        form,
+        is_kept: !choice.is_empty(),
+        form: typed.unwrap_or_else(|| choice.form(&view, &seats)),
         opens: room.map_or_else(String::new, |room| zone::words(room.opens_at, &text.zone)),
         is_admitted: room.is_none() || place.is_some_and(|place| place.is_admitted(now)),
         wait: place.map_or_else(String::new, |place| face::text::distance(place.admitted_at, now)),
@@ -217,18 +228,22 @@ fn plan(all: &[(Category, Vec<Unit>)]) -> (Vec<SeatRow>, Vec<String>) {
     (rows.into_iter().map(seat_row).collect(), tiers.collect())
 }
 
-/// `POST /events/{id}/order`: holds what was chosen and leads to the checkout.
+/// `POST /events/{id}/order`: holds what was chosen and leads to the checkout. Who is not signed in does that first, and
+/// comes back to the same choice.
 pub(super) async fn order(
     State(tickets): State<Tickets>,
     visit: Visit,
     Path(event): Path<String>,
     form: Result<Form<Typed>, Failure>,
 ) -> Answer {
-    visit.caller.may(Action::Buy, &Subject::Market)?;
     let Form(typed) = form?;
     let event = id(&event, "event")?;
     let view = tickets.event(&visit.caller, &event).await?;
-    let placed = match wants(&view, &typed) {
+    let wants = wants(&view, &typed);
+    if let (None, Ok(wants)) = (&visit.caller.actor, &wants) {
+        return Ok(sign_in_first(&visit, &Choice::of(wants).address(&event)));
+    }
+    let placed = match wants {
         Ok(items) => {
             let new = NewOrder { items, ..NewOrder::default() };
             tickets.orders.place(&visit.caller, new).await.map_err(Problem::from)
@@ -239,7 +254,7 @@ pub(super) async fn order(
         Ok(placed) => Ok(Redirect::to(&format!("/checkout/{}", placed.order.id)).into_response()),
         Err(problem) => {
             let (status, form) = Wrong::of(problem, &typed)?.into_parts();
-            let page = event_page(&tickets, visit, &event, form).await?;
+            let page = event_page(&tickets, visit, &event, Choice::default(), Some(form)).await?;
             Ok((status, face::html(&page.shell, &page)).into_response())
         }
     }
@@ -273,8 +288,16 @@ fn wants(view: &EventView, typed: &Typed) -> Result<Vec<Want>, TicketError> {
     Ok(wants)
 }
 
+/// Leads to the sign-in, and from there to a page where what was meant to be done is one press away.
+fn sign_in_first(visit: &Visit, next: &str) -> Response {
+    Redirect::to(&visit.shell.sign_in_to(next)).into_response()
+}
+
 /// `POST /events/{id}/queue`: takes a place in the waiting room.
 pub(super) async fn join(State(tickets): State<Tickets>, visit: Visit, Path(event): Path<String>) -> Answer {
+    if visit.caller.actor.is_none() {
+        return Ok(sign_in_first(&visit, &format!("/events/{event}")));
+    }
     visit.caller.may(Action::Buy, &Subject::Market)?;
     let event: EventId = id(&event, "event")?;
     tickets.join_queue(&visit.caller, &event).await?;
@@ -329,6 +352,9 @@ pub(super) async fn one(State(tickets): State<Tickets>, visit: Visit, Path(ticke
 
 /// `POST /resale/{id}`: holds the ticket and leads to the checkout.
 pub(super) async fn buy(State(tickets): State<Tickets>, visit: Visit, Path(ticket): Path<String>) -> Answer {
+    if visit.caller.actor.is_none() {
+        return Ok(sign_in_first(&visit, &format!("/resale/{ticket}")));
+    }
     visit.caller.may(Action::Buy, &Subject::Market)?;
     let view = tickets.ticket(&visit.caller, &id(&ticket, "ticket")?).await?;
     let placed: Result<_, OrderError> = async {

@@ -19,6 +19,8 @@ use tickets::{
 use vault::Vault;
 use web::{Ctx, Expected};
 
+pub mod visitor;
+
 pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 pub const DAY: u64 = 86_400;
 
