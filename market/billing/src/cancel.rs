@@ -205,10 +205,23 @@ async fn at_once(
         }
     }
     let sub = lock(tx, &sub.id).await?;
-    finish(tx, now, &sub, State::Cancelled, "cancelled").await
+    over(tx, now, &sub, State::Cancelled, "cancelled").await
 }
 
-/// It is over: nobody is billed any more, and nobody may use it.
+/// It is over, and what it had of the stock is on sale again.
+pub(crate) async fn over(
+    tx: &mut Tx,
+    now: Timestamp,
+    sub: &Subscription,
+    state: State,
+    reason: &str,
+) -> Result<Subscription, BillingError> {
+    orders::restock(tx, &sub.order, &[sub.line]).await?;
+    finish(tx, now, sub, state, reason).await
+}
+
+/// It is over: nobody is billed any more, and nobody may use it. Where an order was taken back, whoever did so said
+/// what becomes of the stock.
 pub(crate) async fn finish(
     tx: &mut Tx,
     now: Timestamp,
@@ -238,7 +251,7 @@ pub(crate) async fn give_up(tx: &mut Tx, now: Timestamp, sub: &Subscription) -> 
     for invoice in open {
         close(tx, now, &invoice, Standing::Uncollectible).await?;
     }
-    let ended = finish(tx, now, sub, State::Ended, "not paid").await?;
+    let ended = over(tx, now, sub, State::Ended, "not paid").await?;
     mails::ended(tx, now, &ended).await
 }
 

@@ -21,7 +21,7 @@ use crate::events::{About, InvoiceCreated, SubscriptionUpdated};
 use crate::invoice::{Invoice, InvoiceId, InvoiceLine, Kind, Standing};
 use crate::look::Side;
 use crate::proration::{self, Change};
-use crate::renew::draft;
+use crate::renew::{draft, free_place};
 use crate::room::{Billing, Rates};
 use crate::subscription::{Plan, State, Subscription, SubscriptionId};
 use crate::write::{change, change_invoice, insert_invoice, lock, lock_invoice};
@@ -284,6 +284,7 @@ pub(crate) async fn apply(
         after.span = after.span_of(after.number);
         after.renews_at = Some(after.span.end);
     }
+    free_place(tx, sub, plan).await?;
     let after = change(tx, now, sub, after).await?;
     if begins_anew {
         let until = if after.cancel_at_end { after.span.end } else { after.span.end.after(*grace) };

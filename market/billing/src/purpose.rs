@@ -9,7 +9,7 @@ use kernel::Timestamp;
 use payments::{Dispute, DisputeState, Due, Payment, PaymentError, Purpose, Reason, Refund, Told, Verdict};
 use store::{Tx, args};
 
-use crate::cancel::finish;
+use crate::cancel::over;
 use crate::change::apply;
 use crate::charge::attempt_failed;
 use crate::error::BillingError;
@@ -113,7 +113,7 @@ impl ForInvoices {
         let sub = lock(tx, &id).await?;
         if sub.state.is_live() {
             crate::cancel::close_open(tx, now, &sub, &[Kind::Period, Kind::Change]).await?;
-            finish(tx, now, &sub, State::Ended, "disputed").await?;
+            over(tx, now, &sub, State::Ended, "disputed").await?;
         }
         Ok(())
     }

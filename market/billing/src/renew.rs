@@ -5,13 +5,13 @@ use orders::entitlement;
 use orders::price::{self, Amounts, Funded};
 use store::{Tx, args};
 
-use crate::cancel::{close_open, finish};
+use crate::cancel::{close_open, over};
 use crate::error::BillingError;
 use crate::events::{About, InvoiceCreated, InvoicePaid, SubscriptionRenewed, SubscriptionUpdated};
 use crate::invoice::{Invoice, InvoiceId, InvoiceLine, Kind, Standing};
 use crate::period::Span;
 use crate::room::{Billing, Rates};
-use crate::subscription::{State, Subscription, SubscriptionId};
+use crate::subscription::{Plan, State, Subscription, SubscriptionId};
 use crate::usage::AHEAD;
 use crate::write::{change, change_invoice, insert_invoice, lock, paid};
 use crate::{mails, sql};
@@ -58,7 +58,7 @@ async fn renew(
     }
     let sub = lock(tx, id).await?;
     if sub.cancel_at_end {
-        finish(tx, now, &sub, State::Cancelled, "cancelled at the end of the period").await?;
+        over(tx, now, &sub, State::Cancelled, "cancelled at the end of the period").await?;
         return Ok(true);
     }
     let moved = advance(&sub, now);
@@ -72,6 +72,7 @@ async fn renew(
     let credit = sub.credit_minor.min(subtotal.minor);
     let amounts = price::amounts(subtotal, credit, Funded::BySeller, rates.fee, rates.tax())?;
     let moved = Subscription { credit_minor: sub.credit_minor - credit, ..moved };
+    free_place(tx, &sub, &moved.plan).await?;
     let moved = change(tx, now, &sub, moved).await?;
     ::events::append(tx, now, &SubscriptionUpdated { about: About::of(&moved) }).await?;
     let title = format!("{}, {}", moved.title, moved.plan.name);
@@ -79,6 +80,14 @@ async fn renew(
     let line = InvoiceLine::new(1, title, moved.quantity.into(), price, subtotal.minor);
     bill(tx, now, room, rates, &moved, (moved.number, moved.span), amounts, &[line]).await?;
     Ok(true)
+}
+
+/// Who changes to another plan, which is never limited in number, frees the place in the one that was ordered.
+pub(crate) async fn free_place(tx: &mut Tx, sub: &Subscription, next: &Plan) -> Result<(), BillingError> {
+    if next.offer != sub.plan.offer {
+        orders::restock(tx, &sub.order, &[sub.line]).await?;
+    }
+    Ok(())
 }
 
 /// The subscription in its next period, by the plan that was chosen for it. Periods that are wholly over are left out:

@@ -13,7 +13,7 @@ use crate::events::{OrderFailed, OrderPaid};
 use crate::list::Placed;
 use crate::order::{HoldId, Line, Order, OrderId, State, Step};
 use crate::place::held;
-use crate::{Goods, OrderError, Shared, settle, sql};
+use crate::{Goods, OrderError, Shared, restock, settle, sql};
 
 /// What became of a payment's order.
 pub(crate) enum Fulfilled {
@@ -153,8 +153,7 @@ pub(crate) async fn undo(
     let lines: Vec<Line> = tx.all(&sql::LIST_LINES, args![order.id]).await?;
     let all: Vec<u32> = lines.iter().map(|line| line.number).collect();
     take_back(tx, now, shared, &failed, &lines, &all).await?;
-    stock::give_back(tx, &held(&lines), order.id.as_str()).await?;
-    tx.execute(&sql::DROP_UNITS, args![order.id]).await?;
+    restock::restock(tx, &order.id, &all).await?;
     events::append(tx, now, &OrderFailed::of(&failed, &lines)).await?;
     Ok(())
 }

@@ -28,6 +28,7 @@ mod promo;
 mod purpose;
 mod read;
 mod refund;
+mod restock;
 mod rules;
 mod settle;
 mod sql;
@@ -53,10 +54,12 @@ pub use place::NewOrder;
 pub use promo::{NewPromo, Off, Promo};
 pub use read::find_placed;
 pub use refund::{NewRefund, Part, Plan, PlanId, PlanLine, PlanState, What};
+pub use restock::restock;
 pub use rules::{Change as RuleChange, FeeRule, Rules, TaxRate};
 
 /// This room's tables.
-pub const MIGRATIONS: store::Migrations = store::migrations!("orders", "0001_orders.sql");
+pub const MIGRATIONS: store::Migrations =
+    store::migrations!("orders", "0001_orders.sql", "0002_on_sale_again.sql");
 
 /// How this room is set up.
 #[derive(Clone, Copy, Debug)]

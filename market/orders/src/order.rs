@@ -310,6 +310,12 @@ impl Line {
         self.subject.as_deref().unwrap_or(self.listing.as_str())
     }
 
+    /// Whether it began a subscription.
+    #[must_use]
+    pub fn is_recurring(&self) -> bool {
+        matches!(self.pricing.as_str(), "subscription" | "metered")
+    }
+
     /// What can still be refunded, in minor units.
     #[must_use]
     pub const fn refundable_minor(&self) -> i64 {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use catalog::{Held, stock};
 use identity::AccountId;
 use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
@@ -23,6 +22,7 @@ use crate::fulfil::take_back;
 use crate::list::Placed;
 use crate::order::{Line, Order, OrderId, Step, words};
 use crate::price::{self, Amounts};
+use crate::restock::{restock, restock_some};
 use crate::{OrderError, Orders, Shared, settle, sql};
 
 kernel::id!(
@@ -480,14 +480,8 @@ async fn lose(
     let lost: Vec<Line> = lost.into_iter().map(|(_, line)| line).collect();
     take_back(tx, now, shared, order, &lost, &over).await?;
     if give_back {
-        let sold: Vec<Held> = lost
-            .iter()
-            .map(|line| Held { offer: line.offer.clone(), unit: line.unit.clone(), quantity: line.quantity })
-            .collect();
-        stock::give_back(tx, &sold, order.id.as_str()).await?;
-        for line in lost.iter().filter(|line| line.unit.is_some()) {
-            tx.execute(&sql::DROP_UNIT, args![order.id, line.number]).await?;
-        }
+        let pieces: Vec<(u32, u32)> = lost.iter().map(|line| (line.number, line.quantity)).collect();
+        restock_some(tx, &order.id, &pieces).await?;
     }
     Ok(())
 }
@@ -556,6 +550,10 @@ async fn lost(
     let order: Order = tx.one(&sql::MOVE_ORDER, row).await?;
     let lines: Vec<Line> = tx.all(&sql::LIST_LINES, args![order.id]).await?;
     lose(tx, now, shared, &order, &lines, &parts, false).await?;
+    // A subscription is over with it, and its place is free.
+    let over = |line: &&Line| line.returned == line.quantity && line.is_recurring();
+    let over: Vec<u32> = lines.iter().filter(over).map(|line| line.number).collect();
+    restock(tx, &order.id, &over).await?;
     events::append(tx, now, &OrderDisputed::of(&order, &lines)).await?;
     Ok(())
 }

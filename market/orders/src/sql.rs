@@ -84,7 +84,11 @@ sql! {
         = $1 and number = $2";
     /// The order holds and owns these units no more.
     pub(crate) DROP_UNITS = "update order_line set has_unit = 0 where order_id = $1 and has_unit = 1";
-    pub(crate) DROP_UNIT = "update order_line set has_unit = 0 where order_id = $1 and number = $2";
+    pub(crate) LIST_SOLD = "select number, offer, unit, quantity, on_sale_again from order_line where order_id = $1 \
+        order by number";
+    /// The order owns these pieces no more, nor the unit, if it is one.
+    pub(crate) RESTOCK_LINE = "update order_line set on_sale_again = on_sale_again + $3, has_unit = 0 \
+        where order_id = $1 and number = $2";
     pub(crate) TAKE_UNITS = "update order_line set has_unit = 1 where order_id = $1 and unit is not null";
     pub(crate) FIND_DUE = "select id from orders where hold_state = 'live' and hold_ends_at <= $1 order by hold_ends_at limit $2";
     pub(crate) FIND_NEXT_DUE = "select min(hold_ends_at) from orders where hold_state = 'live'";
