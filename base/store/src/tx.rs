@@ -8,6 +8,8 @@ type AfterCommit = Box<dyn FnOnce() + Send>;
 pub struct Tx {
     pub(crate) connection: Connection,
     pub(crate) after_commit: Vec<AfterCommit>,
+    /// How many scripts ran: what they change, SQLite does not count.
+    pub(crate) scripts: u64,
     database: u64,
 }
 
@@ -18,7 +20,7 @@ pub(crate) enum Connection {
 
 impl Tx {
     pub(crate) fn new(connection: Connection, database: u64) -> Self {
-        Self { connection, after_commit: Vec::new(), database }
+        Self { connection, after_commit: Vec::new(), scripts: 0, database }
     }
 
     /// A number that tells the databases apart which this process has opened: a cache of what never changes in one
@@ -91,6 +93,7 @@ impl Tx {
 
     /// Runs several statements given as one text: migrations only.
     pub(crate) async fn script(&mut self, text: &str) -> Result<(), StoreError> {
+        self.scripts += 1;
         match &mut self.connection {
             Connection::Sqlite(connection) => {
                 connection.execute_batch(text).map_err(|error| StoreError::sqlite(&error))

@@ -121,6 +121,61 @@ async fn an_error_or_a_panic_undoes_one_transaction_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn among_many_that_fail_early_and_late_exactly_the_others_are_kept() {
+    testing::both(&[COUNTERS], async |store| {
+        insert(&store, "hits").await;
+        let hooks = Arc::new(AtomicU32::new(0));
+        let one = |number: u32| {
+            let (store, hooks) = (store.clone(), hooks.clone());
+            let change = async move |tx: &mut Tx| {
+                if number % 3 == 1 {
+                    return Err(StoreError::Closed);
+                }
+                let hooks = hooks.clone();
+                tx.after_commit(move || {
+                    hooks.fetch_add(1, Ordering::SeqCst);
+                });
+                add_one(tx, "hits").await?;
+                if number % 3 == 2 { Err(StoreError::Closed) } else { Ok(()) }
+            };
+            tokio::spawn(async move { store.write(change).await })
+        };
+        let tasks: Vec<_> = (0..60).map(one).collect();
+        for (number, task) in tasks.into_iter().enumerate() {
+            assert_eq!(task.await.unwrap().is_ok(), number % 3 == 0, "{number}");
+        }
+        assert_eq!(value(&store, "hits").await, 20);
+        assert_eq!(hooks.load(Ordering::SeqCst), 20);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_fails_leaves_nothing_behind() {
+    const HALF: Migrations = Migrations {
+        room: "halves",
+        files: &[Migration {
+            name: "0001_half.sql",
+            sql: "create table half (name text primary key) strict;",
+        }],
+    };
+    const BROKEN: Migrations = Migrations {
+        files: &[Migration {
+            name: "0001_half.sql",
+            sql: "create table half (name text) strict; create table counter (name text) strict;",
+        }],
+        ..HALF
+    };
+    testing::both(&[COUNTERS], async |store| {
+        let now = Timestamp::from_micros(1);
+        assert!(store.migrate(&[BROKEN], now).await.is_err());
+        // Its first table can be made, so it is not there.
+        assert_eq!(store.migrate(&[HALF], now).await.unwrap(), ["halves/0001_half.sql"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hooks_run_after_a_commit_and_only_then() {
     testing::both(&[COUNTERS], async |store| {
         insert(&store, "a").await;

@@ -10,14 +10,15 @@ sql! {
         values (0, $1, $2, $3, $4, $5, $6, $7)",
         postgres "insert into event (tx, id, type, subject, version, occurred_at, data, audience) \
         values (cast(cast(pg_current_xact_id() as text) as bigint), $1, $2, $3, $4, $5, $6, $7)";
-    /// On PostgreSQL only what is older than every running transaction: nothing can appear before it any more.
+    /// On PostgreSQL only what is older than every running transaction: nothing can appear before it any more. On SQLite
+    /// `tx` is always 0 and the order that of the rows; comparing pairs, it would pass over all that was read before.
     pub(crate) LIST_EVENTS_AFTER = "select tx, seq, id, type, subject, version, occurred_at, data, audience from event \
-        where (tx, seq) > ($1, $2) order by tx, seq limit $3",
+        where seq > $2 and tx >= $1 order by seq limit $3",
         postgres "select tx, seq, id, type, subject, version, occurred_at, data, audience from event \
         where (tx, seq) > ($1, $2) \
         and tx < cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) \
         order by tx, seq limit $3";
-    pub(crate) FIND_LAST_POSITION = "select tx, seq from event order by tx desc, seq desc limit 1",
+    pub(crate) FIND_LAST_POSITION = "select tx, seq from event order by seq desc limit 1",
         postgres "select tx, seq from event \
         where tx < cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) \
         order by tx desc, seq desc limit 1";
