@@ -59,6 +59,9 @@ pub enum TicketError {
     /// The organiser takes no returns, or none any more.
     #[error("tickets of this event cannot be given back")]
     NoReturns,
+    /// It was bought from an earlier owner, who was paid for it.
+    #[error("this ticket was bought from an earlier owner")]
+    Resold,
     /// A ticket from elsewhere has nothing to scan or to give back.
     #[error("this ticket was not issued here")]
     Elsewhere,
@@ -145,6 +148,11 @@ fn refusal(error: &TicketError) -> Problem {
             Problem::conflict("tickets.no_returns", "Tickets of this event cannot be given back now. You keep yours.")
                 .next("Sell it on, or give it to somebody else.")
         }
+        TicketError::Resold => Problem::conflict(
+            "tickets.resold",
+            "This ticket was bought from an earlier owner, who was paid for it, and not from the organiser. You keep it.",
+        )
+        .next("Sell it on, or give it to somebody else."),
         TicketError::Elsewhere => Problem::conflict(
             "tickets.elsewhere",
             "This ticket was not issued by this market. Nothing was changed.",
@@ -192,6 +200,8 @@ kernel::problems! {
         "Read the ticket again to see its state.";
     "tickets.no_returns": "The organiser takes no tickets back, or not any more.", "The ticket stays yours.",
         "Sell it on, or give it to somebody else.";
+    "tickets.resold": "An earlier owner sold the ticket on and was paid for it, so that the organiser has nothing to pay back.",
+        "The ticket stays yours.", "Sell it on, or give it to somebody else.";
     "tickets.elsewhere": "The ticket was listed by its owner and not issued by an event of this market.", "Nothing was changed.",
         "Sell it on instead.";
     "tickets.claim_spent": "The link to a ticket was used, is too old, or the ticket has another owner.", "Nothing was changed.",

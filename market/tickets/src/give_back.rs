@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use identity::Caller;
+use identity::orgs::OrgRole;
 use kernel::Timestamp;
 use orders::{NewRefund, OrderError, OrderId, Part, What};
 use serde::{Deserialize, Serialize};
 use store::{Tx, args};
 use web::idempotency::{Key, Request};
 
+use crate::browse::name_of;
 use crate::error::TicketError;
-use crate::event::EventId;
+use crate::event::{Event, EventId, EventState};
 use crate::events::{AboutTicket, TicketUpdated};
 use crate::organise::{REFUND_JOB, changed, find_event};
 use crate::owned::{find_ticket, own_ticket, save};
@@ -39,13 +41,50 @@ struct Paid {
 
 store::row!(Paid { order, line });
 
+/// Whether a ticket can be given back now, and who gets the money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// The organiser takes it back.
+    Open {
+        /// Until when.
+        until: Timestamp,
+        /// What the account is called that paid for it, where that is not its owner: a refund goes to the payment that
+        /// paid.
+        payer: Option<String>,
+    },
+    /// The organiser took it back until then.
+    Over(Timestamp),
+    /// The organiser takes no tickets back.
+    Never,
+    /// It was bought from an earlier owner, who has the money.
+    Resold,
+}
+
 impl Tickets {
-    /// Gives a ticket back: it opens no door any more, its place is put on sale again, and the money goes back to the
-    /// buyer in the background. Only who paid for it can do so, within the time that the organiser allows.
+    /// What its owner can know before giving a ticket back; none for one that cannot be given back as it is now.
     ///
     /// # Errors
-    /// [`TicketError::NoReturns`]; [`TicketError::TicketState`] when it is for sale or was used; [`TicketError::Elsewhere`]
-    /// for one from elsewhere; [`TicketError::NotFound`] for who does not own it.
+    /// [`TicketError::NotFound`] for who does not own it.
+    pub async fn way_back(&self, by: &Caller, id: &TicketId) -> Result<Option<WayBack>, TicketError> {
+        let (by, id) = (by.clone(), id.clone());
+        let read = async move |tx: &mut Tx| {
+            let ticket = find_ticket(tx, &id).await?;
+            if !by.account()?.speaks_for(&ticket.owner, OrgRole::Member) {
+                return Err(TicketError::NotFound("ticket"));
+            }
+            way_back(tx, by.now(), &ticket).await
+        };
+        self.store.read(read).await
+    }
+
+    /// Gives a ticket back within the time that the organiser allows: it opens no door any more, its place is put on sale
+    /// again, and the money goes back in the background, to who paid for it. That need not be its owner: see
+    /// [`Tickets::way_back`].
+    ///
+    /// # Errors
+    /// [`TicketError::NoReturns`]; [`TicketError::Resold`] for one that was bought from an earlier owner;
+    /// [`TicketError::TicketState`] when it is for sale or was used; [`TicketError::Elsewhere`] for one from elsewhere;
+    /// [`TicketError::NotFound`] for who does not own it.
     pub async fn give_back(&self, by: &Caller, id: &TicketId) -> Result<Ticket, TicketError> {
         let (by, id) = (by.clone(), id.clone());
         let write = async move |tx: &mut Tx| {
@@ -59,10 +98,8 @@ impl Tickets {
             let Some((order, line)) = paid.filter(|_| event.takes_returns(now)) else {
                 return Err(TicketError::NoReturns);
             };
-            // What was bought from somebody else went to that seller, whom the organiser does not pay for.
-            let is_resale = ticket.generation > 1;
-            if is_resale || ticket.buyer.as_ref() != Some(&ticket.owner) {
-                return Err(TicketError::NoReturns);
+            if is_resold(tx, &ticket, &event).await? {
+                return Err(TicketError::Resold);
             }
             let work = Return { ticket: ticket.id.clone(), order, line };
             jobs::enqueue(tx, &jobs::NewJob::new(RETURN_JOB, &work)?.unique(ticket.id.as_str()), now).await?;
@@ -166,4 +203,36 @@ impl Tickets {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+async fn way_back(tx: &mut Tx, now: Timestamp, ticket: &Ticket) -> Result<Option<WayBack>, TicketError> {
+    let Some(event) = ticket.event.as_ref().filter(|_| ticket.state == TicketState::Valid) else {
+        return Ok(None);
+    };
+    let event = find_event(tx, event).await?;
+    if event.state_at(now) != EventState::Published {
+        return Ok(None);
+    }
+    let Some(until) = event.text.return_until else { return Ok(Some(WayBack::Never)) };
+    if !event.takes_returns(now) {
+        return Ok(Some(WayBack::Over(until)));
+    }
+    if is_resold(tx, ticket, &event).await? {
+        return Ok(Some(WayBack::Resold));
+    }
+    let payer = ticket.buyer.as_ref().filter(|buyer| **buyer != ticket.owner);
+    let payer = match payer {
+        Some(payer) => Some(name_of(&identity::accounts(tx, std::slice::from_ref(payer)).await?, payer)),
+        None => None,
+    };
+    Ok(Some(WayBack::Open { until, payer }))
+}
+
+/// Whether an earlier owner sold the ticket: what was paid last went to that owner, whom the organiser does not pay for,
+/// and who agreed to no return.
+async fn is_resold(tx: &mut Tx, ticket: &Ticket, event: &Event) -> Result<bool, TicketError> {
+    let (Some(order), Some(line)) = (&ticket.order, ticket.line) else { return Ok(false) };
+    let paid = orders::find_placed(tx, order).await?;
+    let lines = paid.iter().flat_map(|placed| &placed.lines);
+    Ok(lines.filter(|paid| paid.number == line).any(|paid| paid.listing != event.listing))
 }

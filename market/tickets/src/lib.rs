@@ -48,6 +48,7 @@ pub use code::{Code, CodeError, modules, png, svg};
 pub use devices::{Device, DeviceId, NewDevice};
 pub use error::TicketError;
 pub use event::{Admission, Category, Event, EventId, EventState, EventText, NewCategory, WaitingRoom};
+pub use give_back::WayBack;
 pub use owned::{Sales, TicketView};
 pub use page::pages;
 pub use queue::Place;

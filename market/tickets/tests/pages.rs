@@ -3,9 +3,9 @@
 
 mod house;
 
-use catalog::Unit;
+use catalog::{Unit, Want};
 use house::visitor::{Answer, Visitor};
-use house::{House, migrations};
+use house::{DAY, House, migrations};
 use identity::Role;
 use scraper::{Html, Selector};
 use serde_json::json;
@@ -151,6 +151,39 @@ async fn an_address_with_any_choice_shows_the_event() {
         assert_eq!(nothing.status, 422, "who chose nothing is told so before signing in");
         let led = visitor.form(&format!("/events/{}/queue", event.id), "").await;
         assert_eq!(led.to, format!("/login?next=/events/{}", event.id));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_ticket_says_who_gets_the_money_before_it_is_given_back() {
+    on_both(async |house| {
+        let (_, category) = house.concert(3).await;
+        let (ada, bob) = (
+            Visitor::named(&house, "ada", &[Role::User]).await,
+            Visitor::named(&house, "bob", &[Role::User]).await,
+        );
+        let bought = house.buys(&ada.caller(), vec![Want::some(category.offer, 2)]).await;
+        let page = format!("/tickets/{}", bought[0].id);
+        let text = ada.get(&page).await.text;
+        assert!(text.contains("for what you paid.") && text.contains("See the order"), "{text}");
+        assert_eq!(ada.form(&format!("{page}/transfer"), "to=bob").await.status, 303);
+        let text = bob.get(&page).await.text;
+        assert!(
+            text.contains("The money goes to <b>ada</b>, who paid for this ticket, and not to you."),
+            "{text}"
+        );
+        assert!(!text.contains("See the order"), "somebody else's order leads nowhere");
+        assert_eq!(ada.get(&page).await.status, 404);
+        assert_eq!(bob.form(&format!("{page}/return"), "").await.to, page);
+        let text = bob.get(&page).await.text;
+        assert!(!text.contains("Give back") && text.contains("opens no door any more"), "{text}");
+
+        let other = format!("/tickets/{}", bought[1].id);
+        house.later(6 * DAY);
+        let ada = Visitor::again(&house, "ada").await;
+        let text = ada.get(&other).await.text;
+        assert!(text.contains("The organiser took tickets back until"), "{text}");
     })
     .await;
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use catalog::{CatalogError, Want};
 use house::{DAY, House, START, migrations, usd};
 use kernel::{Paging, Problem};
-use orders::OrderError;
+use orders::{NewRefund, OrderError, What};
 use store::testing::both;
 use store::{StoreError, Tx};
 use tickets::{
     Admission, EventState, EventText, Guard, NewCategory, NewTicket, Scan, Ticket, TicketError, TicketState,
-    Verdict,
+    Verdict, WayBack,
 };
 use web::Expected;
 
@@ -347,20 +347,13 @@ async fn a_ticket_is_given_back_in_time_for_its_price() {
         let (event, category) = house.concert(2).await;
         let (ada, eve) = (house.person("ada"), house.person("eve"));
         let bought = house.buys(&ada, vec![Want::some(category.offer.clone(), 2)]).await;
-        let gift = house.registered("bob").await;
-        house.tickets.transfer(&ada, &bought[1].id, "bob").await.unwrap();
-        let refused = house.tickets.give_back(&gift, &bought[1].id).await.unwrap_err();
-        assert!(matches!(refused, TicketError::NoReturns), "who did not pay gets no money: {refused}");
         let back = house.tickets.give_back(&ada, &bought[0].id).await.unwrap();
         assert_eq!(back.state, TicketState::Returned);
         house.work().await;
         assert_eq!(house.state_of(&ada, &bought[0]).await, TicketState::Refunded);
         let order = house.orders.find(&ada, bought[0].order.as_ref().unwrap()).await.unwrap().order;
         assert_eq!((order.state, order.refunded_minor), (orders::State::PartiallyRefunded, 1_900));
-        assert_eq!(
-            house.tickets.ticket(&gift, &bought[1].id).await.unwrap().ticket.state,
-            TicketState::Valid
-        );
+        assert_eq!(house.state_of(&ada, &bought[1]).await, TicketState::Valid);
         let again = house.buys(&eve, vec![Want::some(category.offer, 1)]).await;
         assert_eq!(again.len(), 1, "its place is on sale again");
         house.later(6 * DAY);
@@ -368,6 +361,74 @@ async fn a_ticket_is_given_back_in_time_for_its_price() {
         let late = house.tickets.give_back(&eve, &again[0].id).await.unwrap_err();
         assert!(matches!(late, TicketError::NoReturns), "{late}");
         assert_eq!(event.state, EventState::Published);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gift_is_given_back_by_its_owner_and_its_payer_gets_the_money() {
+    on_both(async |house| {
+        let (_, category) = house.concert(2).await;
+        let (ada, bob) = (house.person("ada"), house.registered("bob").await);
+        let bought = house.buys(&ada, vec![Want::some(category.offer.clone(), 2)]).await;
+        let gift = &bought[1];
+        let way = house.tickets.way_back(&ada, &gift.id).await.unwrap();
+        assert!(matches!(way, Some(WayBack::Open { payer: None, .. })), "{way:?}");
+        house.tickets.transfer(&ada, &gift.id, "bob").await.unwrap();
+        let Some(WayBack::Open { payer: Some(payer), .. }) =
+            house.tickets.way_back(&bob, &gift.id).await.unwrap()
+        else {
+            panic!("it can be given back")
+        };
+        assert!(payer.contains("ada"), "who gets the money is told before: {payer}");
+        for refused in [
+            house.tickets.way_back(&ada, &gift.id).await.err(),
+            house.tickets.give_back(&ada, &gift.id).await.err(),
+        ] {
+            assert!(matches!(refused, Some(TicketError::NotFound(_))), "who gave it away does not decide");
+        }
+        house.tickets.give_back(&bob, &gift.id).await.unwrap();
+        assert_eq!(house.tickets.way_back(&bob, &gift.id).await.unwrap(), None, "once");
+        house.work().await;
+        assert_eq!(house.state_of(&bob, gift).await, TicketState::Refunded);
+        assert_eq!(
+            house.state_of(&ada, &bought[0]).await,
+            TicketState::Valid,
+            "the other one of the line stays"
+        );
+        let order = house.orders.find(&ada, gift.order.as_ref().unwrap()).await.unwrap().order;
+        assert_eq!((order.buyer.as_str(), order.refunded_minor), ("user-ada", 1_900));
+        assert_eq!(house.buys(&ada, vec![Want::some(category.offer, 1)]).await.len(), 1, "on sale again");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_was_sold_on_is_given_back_by_nobody_until_the_sale_is_undone() {
+    on_both(async |house| {
+        let (_, category) = house.concert(2).await;
+        let (ada, eve, bob) = (house.person("ada"), house.person("eve"), house.registered("bob").await);
+        let ticket = house.buys(&ada, vec![Want::some(category.offer, 1)]).await.remove(0);
+        let sold = resold(&house, &ticket, 3_000, &eve).await;
+        house.tickets.transfer(&eve, &sold.id, "bob").await.unwrap();
+        assert_eq!(house.tickets.way_back(&bob, &sold.id).await.unwrap(), Some(WayBack::Resold));
+        let refused = house.tickets.give_back(&bob, &sold.id).await.unwrap_err();
+        assert_eq!(
+            code_of(refused),
+            "tickets.resold",
+            "neither the seller nor the organiser agreed to pay it back"
+        );
+        // The seller pays it back by its own will: then it is the seller's again, who paid the organiser.
+        let (reason, what) = ("They cannot come.".to_owned(), What::Whole);
+        let undo = NewRefund { what, give_back: true, reason };
+        house.orders.refund(&ada, sold.order.as_ref().unwrap(), undo).await.unwrap();
+        house.settle_down().await;
+        let way = house.tickets.way_back(&ada, &sold.id).await.unwrap();
+        assert!(matches!(way, Some(WayBack::Open { payer: None, .. })), "{way:?}");
+        house.tickets.give_back(&ada, &sold.id).await.unwrap();
+        house.work().await;
+        let order = house.orders.find(&ada, ticket.order.as_ref().unwrap()).await.unwrap().order;
+        assert_eq!((order.state, order.refunded_minor), (orders::State::Refunded, 1_900));
     })
     .await;
 }
@@ -458,6 +519,7 @@ async fn strangers_and_other_accounts_are_refused() {
                 room.edit_ticket(&by, &ticket.id, None, None, whatever()).await.err(),
                 room.unlist_ticket(&by, &ticket.id, whatever()).await.err(),
                 room.give_back(&by, &ticket.id).await.err(),
+                room.way_back(&by, &ticket.id).await.err(),
                 room.rotate_key(&by).await.err(),
             ];
             for (number, refusal) in refusals.into_iter().enumerate() {

@@ -207,11 +207,11 @@ pub(super) async fn claim(
     shown(&tickets, &account.caller, &ticket.id).await
 }
 
-/// Give a ticket back for its price.
+/// Give a ticket back for its price. The money goes to who paid for it, also where that is not its owner.
 #[utoipa::path(post, path = "/api/tickets/{id}/return", tag = "tickets", params(("id" = String, Path, description = "The ticket")),
     responses((status = 200, description = "Given back; the money is on its way.", body = TicketBody),
         (status = 401, description = "Nobody is signed in."), (status = 404, description = "It is somebody else's."),
-        (status = 409, description = "The event takes no returns now.")))]
+        (status = 409, description = "The event takes no returns now, or the ticket was bought from an earlier owner.")))]
 pub(super) async fn give_back(
     State(tickets): State<Tickets>,
     account: Account,

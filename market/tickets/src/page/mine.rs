@@ -3,8 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use identity::orgs::OrgRole;
 use identity::{Action, Subject, Visit};
-use kernel::{Currency, Money, Paging, Problem};
+use kernel::{Currency, Money, Paging, Problem, Timestamp};
+use orders::OrderId;
 use serde::Deserialize;
 use web::face::parts::Pager;
 use web::face::{self, FormState, Html, Sheet, Shell, Typed, Wrong};
@@ -13,10 +15,11 @@ use web::{Expected, Failure, Form, Path, Query};
 use super::public::led;
 use super::{Answer, id};
 use crate::error::TicketError;
+use crate::give_back::WayBack;
 use crate::owned::TicketView;
 use crate::sell_on::NewTicket;
 use crate::ticket::TicketState;
-use crate::{TicketId, Tickets, code};
+use crate::{TicketId, Tickets, code, zone};
 
 /// How many one page shows.
 const ROWS: u32 = 24;
@@ -59,9 +62,33 @@ struct TicketPage {
     view: TicketView,
     /// The picture and the text of the code; none when it opens no door.
     code: Option<(Html, String)>,
-    can_return: bool,
+    /// Whether it can be given back, and who gets the money.
+    way_back: Option<WayBack>,
+    /// The order that paid for it, if it is the visitor's.
+    order: Option<OrderId>,
     form: FormState,
     transfer: FormState,
+}
+
+impl TicketPage {
+    /// A time as the place of the event has it.
+    fn at_the_place(&self, at: &Timestamp) -> String {
+        let zone = self.view.event.as_ref().map_or("UTC", |event| &event.text.zone);
+        zone::words(*at, zone)
+    }
+
+    /// What is asked once more before it is given back.
+    fn after_return(&self) -> String {
+        let money = match &self.way_back {
+            Some(WayBack::Open { payer: Some(payer), .. }) => {
+                format!(
+                    "The money goes to {payer}, who paid for it, by the way of that payment; you get none of it."
+                )
+            }
+            _ => "The money goes back by the way you paid.".to_owned(),
+        };
+        format!("It opens no door any more and its place is put on sale again. {money}")
+    }
 }
 
 async fn ticket_page(
@@ -81,13 +108,13 @@ async fn ticket_page(
     } else {
         None
     };
-    let now = visit.caller.now();
-    let is_first = view.ticket.generation == 1 && view.ticket.buyer.as_ref() == Some(&view.ticket.owner);
-    let takes = view.event.as_ref().is_some_and(|event| event.takes_returns(now));
+    let way_back = tickets.way_back(&visit.caller, id).await?;
+    let actor = visit.caller.account()?;
+    let is_payer = view.ticket.buyer.as_ref().is_some_and(|buyer| actor.speaks_for(buyer, OrgRole::Member));
+    let order = view.ticket.order.clone().filter(|_| is_payer);
     let title = format!("{} - Tickets", view.ticket.title);
     let shell = shell(visit, title).crumb(view.ticket.title.clone(), "");
-    let can_return = is_first && takes && view.ticket.state == TicketState::Valid;
-    Ok(TicketPage { shell, can_return, code, view, form, transfer })
+    Ok(TicketPage { shell, way_back, order, code, view, form, transfer })
 }
 
 /// `GET /tickets/{id}`.
@@ -189,8 +216,12 @@ pub(super) async fn give_back(
 ) -> Answer {
     visit.account()?;
     let id: TicketId = id(&ticket, "ticket")?;
+    let payer = match tickets.way_back(&visit.caller, &id).await? {
+        Some(WayBack::Open { payer: Some(payer), .. }) => format!(" to {payer}"),
+        _ => String::new(),
+    };
     tickets.give_back(&visit.caller, &id).await?;
-    Ok(led(&format!("/tickets/{id}"), "The ticket was given back. The money is on its way."))
+    Ok(led(&format!("/tickets/{id}"), &format!("The ticket was given back. The money is on its way{payer}.")))
 }
 
 #[derive(Template)]

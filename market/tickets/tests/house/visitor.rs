@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use catalog::Catalog;
 use http::{Request, header};
-use identity::{Caller, NewAccount, Role, Roles, Terms};
+use identity::{Actor, Caller, NewAccount, Role, Roles, Terms};
 use kernel::Secret;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -15,6 +15,7 @@ use super::House;
 pub struct Visitor {
     house: House,
     token: Option<String>,
+    actor: Option<Actor>,
 }
 
 /// What came back: the status, where it leads, and the body.
@@ -32,7 +33,7 @@ impl Answer {
 
 impl Visitor {
     pub fn stranger(house: &House) -> Self {
-        Self { house: house.clone(), token: None }
+        Self { house: house.clone(), token: None, actor: None }
     }
 
     /// A new account that is signed in.
@@ -45,9 +46,20 @@ impl Visitor {
         };
         let terms = Terms { roles: Roles::of(roles), verified: true, easy_password: false };
         house.identity.create_user(&Caller::system(house.clock.now()), new, terms).await.unwrap();
+        Self::again(house, name).await
+    }
+
+    /// An account that there is, signed in anew.
+    pub async fn again(house: &House, name: &str) -> Self {
         let password = Secret::new("plum tree 9");
         let signed_in = house.identity.sign_in(&house.stranger(), name, &password).await.unwrap();
-        Self { house: house.clone(), token: Some(signed_in.token.secret.expose().to_owned()) }
+        let token = Some(signed_in.token.secret.expose().to_owned());
+        Self { house: house.clone(), token, actor: Some(signed_in.actor) }
+    }
+
+    /// The same account inside.
+    pub fn caller(&self) -> Caller {
+        Caller { ctx: web::Ctx::local(self.house.clock.now()), actor: self.actor.clone() }
     }
 
     async fn send(&self, method: &str, path: &str, kind: &str, body: String) -> Answer {
