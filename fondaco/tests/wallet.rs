@@ -123,6 +123,9 @@ async fn an_order_is_paid_from_the_balance() {
         let seen: Vec<_> =
             history.entries.iter().map(|entry| (entry.what.as_str(), entry.amount.minor)).collect();
         assert_eq!(seen, [("Purchase", -1_000), ("Top-up (visa 4242)", 2_500)]);
+        let thing = history.entries[0].thing.clone().expect("the order");
+        assert_eq!(thing.page, Some(format!("/checkout/{order}")));
+        assert_eq!(thing.name, placed.lines[0].title);
         let (first, second) = (market.order(&offer).await, market.order(&offer).await);
         market.pay(&first).await.unwrap();
         assert_eq!(market.pay(&second).await.unwrap_err().code, "payments.wallet_too_low");

@@ -219,16 +219,29 @@ impl Money {
     }
 }
 
-/// As pages and messages say it: `$66.16`, `-€5.00`, `66.00 CHF`.
+/// As pages and messages say it: `$1,066.16`, `-€5.00`, `66.00 CHF`. Programs read [`Money::major`].
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let amount = Self::new(self.minor.saturating_abs(), self.currency).major();
+        let amount = grouped(&Self::new(self.minor.saturating_abs(), self.currency).major());
         let minus = if self.minor < 0 { "-" } else { "" };
         match self.currency.sign() {
             Some(sign) => write!(f, "{minus}{sign}{amount}"),
             None => write!(f, "{minus}{amount} {}", self.currency),
         }
     }
+}
+
+/// The digits before the point in groups of three: `12,345.67`.
+fn grouped(amount: &str) -> String {
+    let whole = amount.find('.').unwrap_or(amount.len());
+    let mut grouped = String::with_capacity(amount.len() + whole / 3);
+    for (place, digit) in amount.char_indices() {
+        if place > 0 && place < whole && (whole - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 #[cfg(test)]
@@ -255,6 +268,8 @@ mod tests {
         assert_eq!(Money::parse("500.1", yen), Err(MoneyError::NoAmount));
         assert_eq!(usd(6616).to_string(), "$66.16");
         assert_eq!(Money::new(-500, Currency::EUR).to_string(), "-€5.00");
+        assert_eq!(usd(1_234_567_89).to_string(), "$1,234,567.89");
+        assert_eq!(Money::new(-100_000, yen).to_string(), "-¥100,000");
         assert_eq!(
             "CHF".parse::<Currency>().map(|chf| Money::new(6600, chf).to_string()).unwrap(),
             "66.00 CHF"
@@ -295,6 +310,16 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(minor in -MAX_MINOR..MAX_MINOR) {
             prop_assert_eq!(Money::parse(&usd(minor).major(), Currency::USD), Ok(usd(minor)));
+        }
+
+        #[test]
+        fn people_read_the_same_digits_in_threes(minor in -MAX_MINOR..MAX_MINOR) {
+            let shown = usd(minor).to_string();
+            prop_assert_eq!(shown.replace([',', '$'], ""), usd(minor).major());
+            let digits = shown.trim_start_matches(['-', '$']).trim_end_matches(|c| c != '.');
+            let groups: Vec<&str> = digits.trim_end_matches('.').split(',').collect();
+            prop_assert!((1..=3).contains(&groups[0].len()));
+            prop_assert!(groups[1..].iter().all(|group| group.len() == 3));
         }
 
         #[test]

@@ -40,7 +40,7 @@ fn account(site: Site) -> Site {
             "Account",
             own("payment-methods", "Payment methods", "/account/payment-methods", "badge-check"),
         )
-        .with_console("Account", own("wallet", "Wallet", "/wallet", "crown").in_menu().with_shortcut('w'))
+        .with_console("Account", own("wallet", "Wallet", "/wallet", "wallet").in_menu().with_shortcut('w'))
         .with_console("Account", own("webhooks", "Webhooks", "/account/webhooks", "webhook"))
         .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Offer, OfferState, Pricing, Stock, listing};
 use identity::orgs::OrgRole;
-use identity::{AccountId, Action, Actor, Caller, PublicAccount, Subject};
+use identity::{AccountId, Action, Actor, Caller, Names, PublicAccount, Subject};
 use kernel::{Currency, Money, MoneyError, Page, Paging};
 use payments::{Method, Payments};
 use serde::Deserialize;
@@ -102,6 +102,14 @@ impl FromRow for Count {
 }
 
 impl Billing {
+    /// What the buyers and sellers of these subscriptions are called.
+    pub(crate) async fn names(&self, subs: &[Subscription]) -> Result<Names, BillingError> {
+        let ids: Vec<AccountId> =
+            subs.iter().flat_map(|sub| [sub.buyer.clone(), sub.seller.clone()]).collect();
+        let read = async move |tx: &mut Tx| identity::names(tx, &ids).await;
+        Ok(self.store.read(read).await?)
+    }
+
     /// A subscription, and as what the caller sees it.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Accounts: users and organisations, who share one namespace of names.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -285,6 +286,41 @@ pub async fn accounts(
 ) -> Result<Vec<PublicAccount>, store::StoreError> {
     let ids = store::json_list(ids.into_iter().map(AccountId::as_str));
     tx.all(&crate::sql::LIST_ACCOUNTS, store::args![ids]).await
+}
+
+/// What accounts are called, by their ids: what tables for operators show instead of ids.
+#[derive(Clone, Debug, Default)]
+pub struct Names(HashMap<String, PublicAccount>);
+
+impl Names {
+    /// What people call it; its id where nothing is known of it.
+    #[must_use]
+    pub fn of<'a>(&'a self, id: &'a AccountId) -> &'a str {
+        match self.0.get(id.as_str()) {
+            Some(account) if account.display_name.is_empty() => &account.name,
+            Some(account) => &account.display_name,
+            None => id.as_str(),
+        }
+    }
+
+    /// Where operators see it; empty where they have no page of it.
+    #[must_use]
+    pub fn page(&self, id: &AccountId) -> String {
+        let user = self.0.get(id.as_str()).filter(|account| account.kind == "user");
+        user.map_or_else(String::new, |user| format!("/operator/users/{}", user.name))
+    }
+}
+
+/// The names of these accounts, in one statement.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn names(
+    tx: &mut store::Tx,
+    ids: impl IntoIterator<Item = &AccountId>,
+) -> Result<Names, store::StoreError> {
+    let found = accounts(tx, ids).await?;
+    Ok(Names(found.into_iter().map(|account| (account.id.clone(), account)).collect()))
 }
 
 /// The account of this name, a user or an organisation.

@@ -45,8 +45,8 @@ use kernel::{Clock, Secret};
 use store::{Migrations, Store, Tx};
 
 pub use account::{
-    AccountId, Email, Name, OrgId, PublicAccount, User, UserId, account_named, accounts, mail_address,
-    user_named,
+    AccountId, Email, Name, Names, OrgId, PublicAccount, User, UserId, account_named, accounts, mail_address,
+    names, user_named,
 };
 pub use actor::{Actor, Caller, Membership, Via};
 pub use api::{openapi, routes};

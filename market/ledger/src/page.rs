@@ -64,6 +64,12 @@ fn account_name(text: &str, names: &HashMap<String, String>) -> String {
     }
 }
 
+/// Why money moved, as the first word of a row.
+fn capital(reason: &str) -> String {
+    let mut letters = reason.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 fn shell(visit: Visit, title: &str, crumb: &str) -> Shell {
     let shell = visit.shell.page(format!("{title} - Operator"), "ledger").with_sheet(Sheet::Market);
     let shell = shell.crumb("Operator", "/operator/users");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use identity::orgs::OrgRole;
-use identity::{Action, Actor, Caller, Subject};
+use identity::{AccountId, Action, Actor, Caller, Names, Subject};
 use kernel::{Page, Paging};
 use payments::Payment;
 use store::{FromRow, Row, Sql, StoreError, Tx, args, json_list};
@@ -69,6 +69,20 @@ impl FromRow for Of {
 }
 
 impl Orders {
+    /// What the buyers and sellers of these orders are called, for the tables of who sells and operates.
+    pub(crate) async fn names(&self, placed: &[Placed]) -> Result<Names, OrderError> {
+        let buyers = placed.iter().map(|placed| placed.order.buyer.clone());
+        let sellers = placed.iter().flat_map(|placed| &placed.lines).map(|line| line.seller.clone());
+        self.names_of(buyers.chain(sellers)).await
+    }
+
+    /// What these accounts are called.
+    pub(crate) async fn names_of(&self, ids: impl Iterator<Item = AccountId>) -> Result<Names, OrderError> {
+        let ids: Vec<AccountId> = ids.collect();
+        let read = async move |tx: &mut Tx| identity::names(tx, &ids).await;
+        Ok(self.store.read(read).await?)
+    }
+
     /// An order with its lines. The buyer sees it, the sellers of its lines their lines, an operator all.
     ///
     /// # Errors
@@ -169,6 +183,26 @@ async fn find(tx: &mut Tx, by: &Caller, id: &OrderId) -> Result<(Placed, Side), 
     Ok((seen_as(Placed { order, lines }, side, actor), side))
 }
 
+/// What a list calls an order: its first thing, and how many more there are.
+pub(crate) fn title(placed: &Placed) -> String {
+    titled(&placed.lines).unwrap_or_else(|| placed.order.id.to_string())
+}
+
+fn titled(lines: &[Line]) -> Option<String> {
+    let first = lines.first()?;
+    Some(match lines.len() {
+        1 if first.quantity > 1 => format!("{} × {}", first.quantity, first.title),
+        1 => first.title.clone(),
+        more => format!("{} and {} more", first.title, more - 1),
+    })
+}
+
+/// What lists call these orders, by id, in one statement.
+pub(crate) async fn titles(tx: &mut Tx, ids: &[String]) -> Result<HashMap<String, String>, StoreError> {
+    let lines = lines_of(tx, &json_list(ids)).await?;
+    Ok(lines.into_iter().filter_map(|(id, lines)| Some((id.to_string(), titled(&lines)?))).collect())
+}
+
 /// Whoever sells sees the own lines only.
 fn seen_as(mut placed: Placed, side: Side, actor: &Actor) -> Placed {
     if side == Side::Seller {
@@ -181,11 +215,16 @@ fn seen_as(mut placed: Placed, side: Side, actor: &Actor) -> Placed {
 async fn placed<'a>(tx: &mut Tx, ids: impl Iterator<Item = &'a OrderId>) -> Result<Vec<Placed>, StoreError> {
     let ids = json_list(ids);
     let orders: Vec<Order> = tx.all(&sql::LIST_ORDERS, args![ids]).await?;
+    let mut by_order = lines_of(tx, &ids).await?;
+    let with_lines = |order: Order| Placed { lines: by_order.remove(&order.id).unwrap_or_default(), order };
+    Ok(orders.into_iter().map(with_lines).collect())
+}
+
+async fn lines_of(tx: &mut Tx, ids: &str) -> Result<HashMap<OrderId, Vec<Line>>, StoreError> {
     let lines: Vec<Of> = tx.all(&sql::LIST_LINES_OF, args![ids]).await?;
-    let mut by_order: HashMap<OrderId, Vec<Line>> = HashMap::with_capacity(orders.len());
+    let mut by_order: HashMap<OrderId, Vec<Line>> = HashMap::new();
     for Of(id, line) in lines {
         by_order.entry(id).or_default().push(line);
     }
-    let with_lines = |order: Order| Placed { lines: by_order.remove(&order.id).unwrap_or_default(), order };
-    Ok(orders.into_iter().map(with_lines).collect())
+    Ok(by_order)
 }

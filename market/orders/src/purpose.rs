@@ -1,5 +1,6 @@
 //! What the transitions of a payment mean to its order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use identity::{Action, Caller, Subject};
@@ -10,7 +11,7 @@ use store::{Tx, args};
 use crate::fulfil::{self, Fulfilled};
 use crate::order::{Order, State};
 use crate::pay::{may_pay, payable};
-use crate::{OrderError, Shared, refund, settle, sql};
+use crate::{OrderError, Shared, list, refund, settle, sql};
 
 /// The name that payments of orders carry.
 pub(crate) const PURPOSE: &str = "order";
@@ -43,6 +44,10 @@ impl Purpose for ForOrders {
 
     fn page(&self, subject: &str) -> Option<String> {
         Some(format!("/checkout/{subject}"))
+    }
+
+    fn names<'a>(&'a self, tx: &'a mut Tx, subjects: &'a [String]) -> Told<'a, HashMap<String, String>> {
+        Box::pin(async move { Ok(list::titles(tx, subjects).await.map_err(OrderError::from)?) })
     }
 
     fn authorised<'a>(&'a self, tx: &'a mut Tx, now: Timestamp, payment: &'a Payment) -> Told<'a, Verdict> {

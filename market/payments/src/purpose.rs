@@ -1,5 +1,7 @@
 //! What is paid for: the rooms above say what a payment's transitions mean to them.
 
+use std::collections::HashMap;
+
 use futures_util::future::LocalBoxFuture;
 use identity::{AccountId, Caller};
 use kernel::{Money, Timestamp};
@@ -53,6 +55,13 @@ pub trait Purpose: Send + Sync + 'static {
     fn page(&self, subject: &str) -> Option<String> {
         let _ = subject;
         None
+    }
+
+    /// What people call the things of these subjects, by subject: for lists and histories. Those that are left out are
+    /// called by their [`Payment::description`].
+    fn names<'a>(&'a self, tx: &'a mut Tx, subjects: &'a [String]) -> Told<'a, HashMap<String, String>> {
+        let _ = (tx, subjects);
+        Box::pin(std::future::ready(Ok(HashMap::new())))
     }
 
     /// The bank reserved the money: deliver and say [`Verdict::Capture`], or give it back. It may come late, after

@@ -28,6 +28,12 @@ sql! {
         refunding_minor, state, wish, gateway, reference, instrument, brand, last4, failure_code, failure_message, \
         next_action, description, attempts, version, created_at, updated_at from payment where subject = $1 \
         order by id limit 100";
+    pub(crate) LIST_PAYMENTS_OF_IDS = "select id, purpose, subject, payer, amount_minor, currency, refunded_minor, \
+        refunding_minor, state, wish, gateway, reference, instrument, brand, last4, failure_code, failure_message, \
+        next_action, description, attempts, version, created_at, updated_at from payment where id in each($1)";
+    pub(crate) LIST_BEHIND = "select id, id from payment where id in each($1) \
+        union all select id, payment from refund where id in each($1) \
+        union all select id, payment from dispute where id in each($1)";
     pub(crate) LIST_PAYMENTS_OF_PAYER = "select id, purpose, subject, payer, amount_minor, currency, refunded_minor, \
         refunding_minor, state, wish, gateway, reference, instrument, brand, last4, failure_code, failure_message, \
         next_action, description, attempts, version, created_at, updated_at from payment where payer in each($1) \

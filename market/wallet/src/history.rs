@@ -5,11 +5,12 @@ use futures_util::stream;
 use identity::{AccountId, Action, Caller};
 use kernel::{Currency, Money, Timestamp};
 use ledger::{Account, TransferView, Which, csv};
+use payments::PaidFor;
 use serde::Deserialize;
 use store::{Tx, args};
 
 use crate::error::WalletError;
-use crate::purpose::{DISPUTED, TAKEN_BACK, TOP_UP};
+use crate::purpose::{DISPUTED, PURPOSE, TAKEN_BACK, TOP_UP};
 use crate::top_up::{Origin, TopUp};
 use crate::{Wallets, sql};
 
@@ -65,6 +66,8 @@ pub struct Entry {
     pub balance: Option<Money>,
     /// The top-up, where it is one.
     pub top_up: Option<TopUp>,
+    /// What was bought, or given back, where it is no top-up.
+    pub thing: Option<PaidFor>,
 }
 
 impl Entry {
@@ -100,7 +103,12 @@ impl Wallets {
     ) -> Result<History, WalletError> {
         let account = self.account(by, Action::Read, org)?;
         let before = before.unwrap_or(i64::MAX);
-        let read = async move |tx: &mut Tx| part(tx, &account, currency, &filter, before, limit).await;
+        let room = self.clone();
+        let read = async move |tx: &mut Tx| {
+            let mut part = part(tx, &account, currency, &filter, before, limit).await?;
+            room.name(tx, &mut part.entries).await?;
+            Ok(part)
+        };
         self.store.read(read).await
     }
 
@@ -116,15 +124,18 @@ impl Wallets {
         filter: Filter,
     ) -> Result<Response, WalletError> {
         let account = self.account(by, Action::Read, org)?;
-        let start = (self.store.clone(), account, Some(i64::MAX));
-        let rows = stream::try_unfold(start, move |(store, account, before)| async move {
+        let start = (self.clone(), account, Some(i64::MAX));
+        let rows = stream::try_unfold(start, move |(room, account, before)| async move {
             let Some(before) = before else { return Ok(None) };
-            let owner = account.clone();
-            let read =
-                async move |tx: &mut Tx| part(tx, &owner, currency, &filter, before, EXPORT_ROWS).await;
-            let some = store.read(read).await?;
+            let (owner, named) = (account.clone(), room.clone());
+            let read = async move |tx: &mut Tx| {
+                let mut part = part(tx, &owner, currency, &filter, before, EXPORT_ROWS).await?;
+                named.name(tx, &mut part.entries).await?;
+                Ok::<_, WalletError>(part)
+            };
+            let some = room.store.read(read).await?;
             let lines: String = some.entries.iter().map(line).collect();
-            Ok::<_, WalletError>(Some((lines, (store, account, some.next))))
+            Ok::<_, WalletError>(Some((lines, (room, account, some.next))))
         });
         Ok(csv::file(&format!("wallet-{}.csv", currency.code().to_lowercase()), &HEAD, rows))
     }
@@ -170,7 +181,6 @@ async fn part(
     } else {
         (read >= MOST_READ).then_some(before)
     };
-    name(tx, &mut entries).await?;
     Ok(History { entries, next })
 }
 
@@ -185,7 +195,16 @@ fn entry(account: &Account, transfer: &TransferView, balance: &mut Money) -> Ent
     }
     let reference = transfer.journal.split('/').next().unwrap_or_default().to_owned();
     let what = words(&transfer.reason, is_in).to_owned();
-    Entry { seq: transfer.seq, at: transfer.at, what, reference, amount, balance: after, top_up: None }
+    Entry {
+        seq: transfer.seq,
+        at: transfer.at,
+        what,
+        reference,
+        amount,
+        balance: after,
+        top_up: None,
+        thing: None,
+    }
 }
 
 impl Entry {
@@ -212,8 +231,22 @@ fn words(reason: &str, is_in: bool) -> &'static str {
     }
 }
 
+impl Wallets {
+    /// Says of each entry what it is: of top-ups with which card, of the others what was paid for.
+    async fn name(&self, tx: &mut Tx, entries: &mut [Entry]) -> Result<(), WalletError> {
+        name_top_ups(tx, entries).await?;
+        let others = entries.iter().filter(|entry| entry.top_up.is_none());
+        let mut things = self.payments.behind(tx, others.map(|entry| entry.reference.as_str())).await?;
+        things.retain(|_, thing| thing.purpose != PURPOSE);
+        for entry in entries {
+            entry.thing = things.get(&entry.reference).cloned();
+        }
+        Ok(())
+    }
+}
+
 /// Says of each top-up with which card, and whether a rule began it; in one statement for all of them.
-async fn name(tx: &mut Tx, entries: &mut [Entry]) -> Result<(), WalletError> {
+async fn name_top_ups(tx: &mut Tx, entries: &mut [Entry]) -> Result<(), WalletError> {
     let of_top_ups = entries.iter().filter(|entry| entry.what == words(TOP_UP, true));
     let payments = store::json_list(of_top_ups.map(|entry| entry.reference.as_str()));
     let found: Vec<TopUp> = tx.all(&sql::LIST_TOP_UPS_OF_PAYMENTS, args![payments]).await?;
@@ -236,7 +269,10 @@ const HEAD: [&str; 7] = ["time", "what", "reference", "state", "amount", "curren
 fn line(entry: &Entry) -> String {
     csv::line([
         entry.at.to_string(),
-        entry.what.clone(),
+        entry
+            .thing
+            .as_ref()
+            .map_or_else(|| entry.what.clone(), |thing| format!("{}: {}", entry.what, thing.name)),
         entry.reference.clone(),
         if entry.is_reserved() { "reserved" } else { "done" }.to_owned(),
         csv::amount(entry.amount),

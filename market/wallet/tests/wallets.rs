@@ -288,6 +288,10 @@ async fn the_history_tells_the_balance_after_each_entry() {
         ];
         assert_eq!(seen, expected);
         assert_eq!(all.next, None);
+        let things: Vec<_> =
+            all.entries.iter().map(|entry| entry.thing.as_ref().map(|thing| thing.name.as_str())).collect();
+        let thing = Some("A thing");
+        assert_eq!(things, [thing, thing, thing, thing, thing, None], "a refund is of what was bought");
         // In parts of each size it is the same.
         for limit in 1..=6 {
             let (mut entries, mut before) = (Vec::new(), None);

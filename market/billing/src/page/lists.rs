@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use identity::orgs::OrgRole;
-use identity::{Operator, Visit, done};
+use identity::{Names, Operator, Visit, done};
 use kernel::Paging;
 use serde::Deserialize;
 use web::face::parts::{Choice, Pager, Tab};
@@ -112,6 +112,7 @@ struct SoldPage {
     states: Vec<Choice>,
     totals: Vec<Totals>,
     rows: Vec<Row>,
+    names: Names,
     is_narrowed: bool,
     pager: Pager,
     /// How the seller bills; operators see none.
@@ -149,6 +150,7 @@ async fn list(room: &Billing, visit: Visit, side: Side, asked: Asked, form: Opti
     let part = Paging { limit: ROWS, offset: asked.offset }.checked()?;
     let text = if side == Side::Operator { asked.q.clone() } else { String::new() };
     let found = room.list(by, side, Filter { state, text }, part).await?;
+    let names = room.names(&found.items).await?;
     let (title, lead, here, key, group) = match side {
         Side::Operator => (
             "Subscriptions",
@@ -176,6 +178,7 @@ async fn list(room: &Billing, visit: Visit, side: Side, asked: Asked, form: Opti
         is_narrowed: state.is_some() || !asked.q.is_empty(),
         pager: Pager::new(&base, ROWS, asked.offset, found.items.len(), found.total),
         rows: rows(found.items),
+        names,
         sellers: if side == Side::Seller { sellers(&visit, &asked.org) } else { Vec::new() },
         org: asked.org.clone(),
         setting,

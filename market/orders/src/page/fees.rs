@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use catalog::Kind;
-use identity::{Action, Subject, Visit, done};
+use identity::{AccountId, Action, Names, Subject, Visit, done};
 use web::Form;
 use web::face::parts::Choice;
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
@@ -22,6 +22,8 @@ struct FeesPage {
     fee_form: FormState,
     tax_form: FormState,
     rules: Rules,
+    /// What the sellers of rules are called.
+    names: Names,
     default: String,
     kinds: Vec<Choice>,
     ways: Vec<Choice>,
@@ -34,6 +36,7 @@ pub(super) async fn show(State(orders): State<Orders>, visit: Visit) -> Answer {
 
 async fn page(orders: &Orders, visit: Visit, fee_form: FormState, tax_form: FormState) -> Answer {
     let rules = orders.rules(&visit.caller).await?;
+    let names = orders.names_of(rules.fees.iter().filter_map(|rule| rule.seller.parse().ok())).await?;
     let kinds = Kind::ALL.iter().map(|kind| Choice::new(kind.as_str(), &title(kind.as_str()), ""));
     let shell =
         visit.shell.page("Fees and taxes - Operate", "fees").crumb("Operate", "").crumb("Fees and taxes", "");
@@ -44,6 +47,7 @@ async fn page(orders: &Orders, visit: Visit, fee_form: FormState, tax_form: Form
         ways: vec![Choice::new("no", "On top of prices", ""), Choice::new("yes", "Inside of prices", "")],
         fee_form,
         tax_form,
+        names,
         rules,
     };
     Ok(face::html(&page.shell, &page))
@@ -101,6 +105,11 @@ fn read(typed: &Typed) -> Result<Change, OrderError> {
 }
 
 impl FeesPage {
+    fn seller(&self, text: &str) -> String {
+        let id: Option<AccountId> = text.parse().ok();
+        id.map_or_else(|| text.to_owned(), |id| self.names.of(&id).to_owned())
+    }
+
     fn percent(&self, basis_points: &u32) -> String {
         percent(*basis_points)
     }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use identity::{Visit, done};
+use identity::{AccountId, Names, Visit, done};
 use kernel::{Money, Paging};
 use serde::Deserialize;
 use web::face::parts::{Choice, OrderLine, Pager};
@@ -32,6 +32,8 @@ struct Row {
     total: String,
     net: String,
     href: String,
+    /// Who bought it, and where operators see the account.
+    buyer: (String, String),
 }
 
 #[derive(Template)]
@@ -85,11 +87,17 @@ async fn list(orders: &Orders, visit: Visit, side: Side, asked: Asked) -> Answer
         Side::Seller => "seller",
         Side::Operator => "operator",
     };
+    let names = match side {
+        Side::Buyer => Names::default(),
+        Side::Seller | Side::Operator => orders.names(&found.items).await?,
+    };
+    let page_of = |id: &AccountId| if side == Side::Operator { names.page(id) } else { String::new() };
     let row = |placed: Placed| Row {
         title: words::title(&placed),
         total: words::total(&placed),
         net: words::net(&placed),
         href: href(&placed),
+        buyer: (names.of(&placed.order.buyer).to_owned(), page_of(&placed.order.buyer)),
         placed,
     };
     let shell = visit.shell.page(format!("{title} - {group}"), key).crumb(group, "").crumb(title, "");
@@ -159,10 +167,11 @@ fn id(text: &str) -> Result<OrderId, OrderError> {
 pub(super) async fn show(State(orders): State<Orders>, visit: Visit, Path(order): Path<String>) -> Answer {
     visit.account()?;
     let details = orders.details(&visit.caller, &id(&order)?).await?;
-    Ok(page(visit, details, FormState::with(&[("give_back", "yes")])))
+    let names = orders.names(std::slice::from_ref(&details.placed)).await?;
+    Ok(page(visit, details, &names, FormState::with(&[("give_back", "yes")])))
 }
 
-fn page(visit: Visit, details: Details, form: FormState) -> axum::response::Response {
+fn page(visit: Visit, details: Details, names: &Names, form: FormState) -> axum::response::Response {
     let (group, home, key) = match details.side {
         Side::Buyer => ("Orders", "/orders", "orders"),
         Side::Seller => ("Sales", "/sell/orders", "sales"),
@@ -185,7 +194,7 @@ fn page(visit: Visit, details: Details, form: FormState) -> axum::response::Resp
         shell: shell.with_sheet(Sheet::Market),
         lines: words::summary(&details.placed),
         total: words::total(&details.placed),
-        facts: facts(&details),
+        facts: facts(&details, names),
         has_tickets: details.entitlements.iter().any(|one| one.kind == "ticket" && one.ended_at.is_none())
             && details.side == Side::Buyer,
         title,
@@ -205,7 +214,7 @@ fn page(visit: Visit, details: Details, form: FormState) -> axum::response::Resp
     face::html(&page.shell, &page)
 }
 
-fn facts(details: &Details) -> Vec<(&'static str, String)> {
+fn facts(details: &Details, names: &Names) -> Vec<(&'static str, String)> {
     let order = &details.placed.order;
     let mut facts =
         vec![("Order", order.id.to_string()), ("Ordered", web::face::text::utc(order.created_at))];
@@ -213,7 +222,7 @@ fn facts(details: &Details) -> Vec<(&'static str, String)> {
         facts.push(("Paid", web::face::text::utc(at)));
     }
     if details.side != Side::Buyer {
-        facts.push(("Buyer", order.buyer.to_string()));
+        facts.push(("Buyer", names.of(&order.buyer).to_owned()));
         let fee = details.placed.lines.iter().map(|line| line.amounts.fee).sum();
         facts.push(("Fee of the market", words::money(order, fee)));
         facts.push(("For the seller", words::net(&details.placed)));
@@ -246,7 +255,8 @@ pub(super) async fn refund(
         Ok(_) => Ok(done(&format!("/orders/{id}"), "The refund is on its way.")),
         Err(error) => {
             let wrong = Wrong::of(error, &typed)?;
-            Ok(wrong.answer(|form| page(visit, details, form)))
+            let names = orders.names(std::slice::from_ref(&details.placed)).await?;
+            Ok(wrong.answer(|form| page(visit, details, &names, form)))
         }
     }
 }

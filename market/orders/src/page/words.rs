@@ -4,6 +4,7 @@ use kernel::{Currency, Money};
 use web::face::parts::OrderLine;
 
 use crate::list::Placed;
+pub(super) use crate::list::title;
 use crate::order::{Line, Order};
 
 /// The lines of an order as its summary shows them, with what is taken off and the tax.
@@ -38,16 +39,6 @@ fn row(line: &Line, currency: Currency) -> OrderLine {
         note = format!("{note}, paid by what is used");
     }
     OrderLine::new(&line.title, &note, money(line.amounts.subtotal))
-}
-
-/// What a list calls an order: its first thing, and how many more there are.
-pub(super) fn title(placed: &Placed) -> String {
-    let Some(first) = placed.lines.first() else { return placed.order.id.to_string() };
-    match placed.lines.len() {
-        1 if first.quantity > 1 => format!("{} × {}", first.quantity, first.title),
-        1 => first.title.clone(),
-        more => format!("{} and {} more", first.title, more - 1),
-    }
 }
 
 /// What the buyer paid or pays for these lines.

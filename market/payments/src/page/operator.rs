@@ -14,6 +14,7 @@ use crate::Payments;
 use crate::dispute::Dispute;
 use crate::error::PaymentError;
 use crate::inbox::NoticeView;
+use crate::paid_for::Described;
 use crate::payment::{Payment, PaymentId, State as Stage};
 use crate::refund::{NewRefund, Refund};
 
@@ -38,6 +39,7 @@ struct ListPage {
     form: FormState,
     states: Vec<Choice>,
     rows: Vec<Payment>,
+    described: Described,
     notices: Vec<NoticeView>,
     pager: Pager,
     is_sandbox: bool,
@@ -55,6 +57,7 @@ pub(super) async fn list(
 ) -> Result<Response, Failure> {
     let paging = Paging { limit: ROWS, offset: asked.offset }.checked()?;
     let found = room.search(&visit.caller, &asked.q, &asked.state, paging).await?;
+    let described = room.described(&visit.caller, &found.items).await?;
     let notices = room.inbox(&visit.caller, "", NOTICES).await?.items;
     let states = Stage::ALL.map(|state| Choice::new(state.name(), state.name(), ""));
     let query: String = url::form_urlencoded::Serializer::new(String::new())
@@ -66,6 +69,7 @@ pub(super) async fn list(
         states: std::iter::once(Choice::new("", "All", "")).chain(states).collect(),
         pager: Pager::new(&format!("{HOME}?{query}"), ROWS, asked.offset, found.items.len(), found.total),
         rows: found.items,
+        described,
         notices,
         is_sandbox: room.is_sandbox(),
     };
@@ -79,6 +83,7 @@ struct OnePage {
     form: FormState,
     attempts: u64,
     payment: Payment,
+    described: Described,
     refunds: Vec<Refund>,
     disputes: Vec<Dispute>,
     notices: Vec<NoticeView>,
@@ -91,8 +96,10 @@ fn id(text: &str) -> Result<PaymentId, PaymentError> {
 async fn one(room: &Payments, visit: Visit, id: &PaymentId, form: FormState) -> Result<OnePage, Failure> {
     let notices = room.inbox(&visit.caller, id.as_str(), NOTICES).await?.items;
     let found = room.payment(&visit.caller, id).await?;
+    let described = room.described(&visit.caller, std::slice::from_ref(&found.payment)).await?;
     Ok(OnePage {
         shell: shell(visit, "Payment - Operator").crumb("Payments", HOME).crumb("Payment", ""),
+        described,
         form,
         attempts: u64::from(found.payment.attempts),
         payment: found.payment,

@@ -165,6 +165,10 @@ struct EntryView {
     at: Timestamp,
     /// For people.
     what: String,
+    /// What was bought or given back, as people call it; absent for top-ups.
+    name: Option<String>,
+    /// Its page.
+    page: Option<String>,
     /// The payment, refund or dispute that it belongs to.
     reference: String,
     /// Below zero where it left the wallet; in major units, for showing.
@@ -184,6 +188,8 @@ impl From<Entry> for EntryView {
             reserved: entry.is_reserved(),
             at: entry.at,
             what: entry.what,
+            name: entry.thing.as_ref().map(|thing| thing.name.clone()),
+            page: entry.thing.and_then(|thing| thing.page),
             reference: entry.reference,
             amount: entry.amount.major_number(),
             amount_minor: entry.amount.minor,
