@@ -236,7 +236,7 @@ fn grouped(amount: &str) -> String {
     let whole = amount.find('.').unwrap_or(amount.len());
     let mut grouped = String::with_capacity(amount.len() + whole / 3);
     for (place, digit) in amount.char_indices() {
-        if place > 0 && place < whole && (whole - place) % 3 == 0 {
+        if place > 0 && place < whole && (whole - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(Money::parse("500.1", yen), Err(MoneyError::NoAmount));
         assert_eq!(usd(6616).to_string(), "$66.16");
         assert_eq!(Money::new(-500, Currency::EUR).to_string(), "-€5.00");
-        assert_eq!(usd(1_234_567_89).to_string(), "$1,234,567.89");
+        assert_eq!(usd(123_456_789).to_string(), "$1,234,567.89");
         assert_eq!(Money::new(-100_000, yen).to_string(), "-¥100,000");
         assert_eq!(
             "CHF".parse::<Currency>().map(|chf| Money::new(6600, chf).to_string()).unwrap(),

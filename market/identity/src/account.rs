@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::Timestamp;
 use serde::Serialize;
@@ -286,6 +287,37 @@ pub async fn accounts(
 ) -> Result<Vec<PublicAccount>, store::StoreError> {
     let ids = store::json_list(ids.into_iter().map(AccountId::as_str));
     tx.all(&crate::sql::LIST_ACCOUNTS, store::args![ids]).await
+}
+
+/// What everybody may know of these accounts as it was at a moment, for documents that were written then: they never
+/// change. One statement for all of them.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn accounts_at(
+    tx: &mut store::Tx,
+    at: Timestamp,
+    ids: impl IntoIterator<Item = &AccountId>,
+) -> Result<Vec<PublicAccount>, store::StoreError> {
+    let ids = store::json_list(ids.into_iter().map(AccountId::as_str));
+    tx.all(&crate::sql::LIST_ACCOUNTS_AT, store::args![ids, at]).await
+}
+
+/// A new name stands on documents that are written a little later: those that are written while it is changed, and
+/// perhaps seen before the change can be, keep the old one.
+const NEW_NAMES_AFTER: Duration = Duration::from_secs(2);
+
+/// Changes what people call an account, and keeps what it was called.
+pub(crate) async fn rename(
+    tx: &mut store::Tx,
+    now: Timestamp,
+    id: &str,
+    display_name: &str,
+) -> Result<(), store::StoreError> {
+    let until = now.after(NEW_NAMES_AFTER);
+    tx.execute(&crate::sql::KEEP_FORMER_NAME, store::args![id, until, display_name]).await?;
+    tx.execute(&crate::sql::SET_DISPLAY_NAME, store::args![id, display_name]).await?;
+    Ok(())
 }
 
 /// What accounts are called, by their ids: what tables for operators show instead of ids.

@@ -45,8 +45,8 @@ use kernel::{Clock, Secret};
 use store::{Migrations, Store, Tx};
 
 pub use account::{
-    AccountId, Email, Name, Names, OrgId, PublicAccount, User, UserId, account_named, accounts, mail_address,
-    names, user_named,
+    AccountId, Email, Name, Names, OrgId, PublicAccount, User, UserId, account_named, accounts, accounts_at,
+    mail_address, names, user_named,
 };
 pub use actor::{Actor, Caller, Membership, Via};
 pub use api::{openapi, routes};
@@ -67,7 +67,8 @@ pub use visit::{Visit, done};
 pub use web_login::{Poll, WebLogin, WebLoginView};
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("identity", "0001_identity.sql");
+pub const MIGRATIONS: Migrations =
+    store::migrations!("identity", "0001_identity.sql", "0002_former_names.sql");
 
 /// How this room is set up.
 #[derive(Clone, Debug)]

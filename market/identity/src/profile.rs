@@ -5,7 +5,7 @@ use serde_json::json;
 use store::{Tx, args};
 use web::Expected;
 
-use crate::account::{Email, User, UserId};
+use crate::account::{self, Email, User, UserId};
 use crate::actor::Caller;
 use crate::audit::{self, Outcome};
 use crate::error::IdentityError;
@@ -72,7 +72,7 @@ impl Identity {
             let before = find(tx, &actor.user).await?.user;
             change.expected.check(before.version)?;
             let display_name = change.display_name.as_deref().unwrap_or(&before.display_name).trim();
-            tx.execute(&sql::SET_DISPLAY_NAME, args![actor.user, display_name]).await?;
+            account::rename(tx, now, actor.user.as_str(), display_name).await?;
             if let Some(email) = &email {
                 tx.execute(&sql::SET_EMAIL, args![actor.user, email.text, email.key]).await?;
                 mail_links::ask(tx, Purpose::Verify, &email.key, now).await?;

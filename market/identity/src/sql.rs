@@ -27,6 +27,12 @@ sql! {
         returning version";
 
     pub(crate) LIST_ACCOUNTS = "select id, kind, name, display_name from account where id in each($1)";
+    /// As they were called at a moment: the first name that ended later, else the present one.
+    pub(crate) LIST_ACCOUNTS_AT = "select id, kind, name, coalesce((select former_name.display_name from former_name \
+        where former_name.account = account.id and former_name.until > $2 order by former_name.until limit 1), \
+        display_name) from account where id in each($1)";
+    pub(crate) KEEP_FORMER_NAME = "insert into former_name (account, until, display_name) \
+        select id, $2, display_name from account where id = $1 and display_name <> $3 on conflict do nothing";
     pub(crate) FIND_ACCOUNT_NAMED = "select id, kind, name, display_name from account where name = $1";
     pub(crate) FIND_MAIL_ADDRESS = "select l.email from login l join account a on a.id = l.user_id \
         where l.user_id = $1 and a.disabled_at is null";

@@ -5,7 +5,7 @@ use store::{Tx, args};
 use web::Expected;
 
 use super::{Organisation, changed, open};
-use crate::account::{Name, OrgId};
+use crate::account::{self, Name, OrgId};
 use crate::actor::Caller;
 use crate::audit::{self, Outcome};
 use crate::error::IdentityError;
@@ -73,7 +73,7 @@ impl Identity {
             let org = open(tx, &by, &name, Action::ManageOrganisation).await?;
             let before: Organisation = tx.one(&sql::FIND_ORGANISATION, args![org.id]).await?;
             expected.check(before.version)?;
-            tx.execute(&sql::SET_DISPLAY_NAME, args![org.id, display_name]).await?;
+            account::rename(tx, by.now(), org.id.as_str(), &display_name).await?;
             let details = json!({"displayName": display_name});
             audit::record(tx, &by, "organisation.renamed", org.id.as_str(), Outcome::Done, &details).await?;
             changed(tx, &by, &org, "profile").await?;
