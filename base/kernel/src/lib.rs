@@ -9,7 +9,6 @@ pub mod money;
 mod page;
 mod problem;
 mod problems;
-pub mod public_address;
 mod secret;
 mod time;
 

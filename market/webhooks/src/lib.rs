@@ -4,15 +4,15 @@
 //! The map:
 //! * [`Webhooks`] is the room; `register.rs` and `deliveries.rs` hold the use cases.
 //! * `fan_out.rs` follows the event log and puts deliveries in line; `send.rs` sends what is due.
-//! * `reach.rs` decides which addresses may be asked at all.
+//! * `address.rs` decides which addresses may be asked at all.
 
+mod address;
 mod api;
 mod deliveries;
 mod endpoint;
 mod error;
 mod fan_out;
 mod page;
-mod reach;
 mod register;
 mod send;
 pub mod sign;
@@ -23,6 +23,8 @@ use std::sync::Arc;
 use events::Log;
 use identity::Identity;
 use kernel::Clock;
+use reach::Reach;
+use reqwest::Client;
 use store::{Migrations, Store};
 use tokio::sync::Notify;
 use vault::Vault;
@@ -63,7 +65,8 @@ pub struct Webhooks {
     identity: Identity,
     log: Log,
     vault: Vault,
-    reach: reach::Reach,
+    reach: Reach,
+    client: Client,
     wake: Arc<Notify>,
 }
 
@@ -80,8 +83,9 @@ impl Webhooks {
         settings: &Settings,
     ) -> Result<Self, reqwest::Error> {
         let log = Log::new(store.clone());
-        let reach = reach::Reach::new(&settings.private_hosts)?;
-        Ok(Self { store, clock, identity, log, vault, reach, wake: Arc::default() })
+        let reach = Reach::new(&settings.private_hosts);
+        let client = address::client(&reach)?;
+        Ok(Self { store, clock, identity, log, vault, reach, client, wake: Arc::default() })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::endpoint::{
     check_texts,
 };
 use crate::error::WebhookError;
-use crate::{WebhookId, Webhooks, sign, sql};
+use crate::{WebhookId, Webhooks, address, sign, sql};
 
 impl Webhooks {
     /// Makes an endpoint. The same `request` again answers with the same endpoint and secret.
@@ -197,7 +197,7 @@ impl Webhooks {
     fn check(&self, url: &str, description: &str, events: Vec<String>) -> Result<Types, WebhookError> {
         let mut errors = Vec::new();
         check_texts(url, description, &mut errors);
-        if let Err(detail) = self.reach.check(url) {
+        if let Err(detail) = address::check(&self.reach, url) {
             errors.push(kernel::FieldError { pointer: "/url".into(), detail: detail.into() });
         }
         match Types::read(events) {

@@ -14,7 +14,7 @@ use crate::deliveries::DeliveryState;
 use crate::endpoint::wait_after;
 use crate::error::WebhookError;
 use crate::sign::signatures;
-use crate::{DeliveryId, WebhookId, Webhooks, reach, sql};
+use crate::{DeliveryId, WebhookId, Webhooks, address, sql};
 
 /// How many calls run at once.
 const AT_ONCE: usize = 16;
@@ -131,7 +131,7 @@ impl Webhooks {
 
     async fn call(&self, due: &Due, now: Timestamp) -> Answer {
         let refused = |text: &str| Answer { status: None, text: text.to_owned(), retry_after: None };
-        let url = match self.reach.check(&due.url) {
+        let url = match address::check(&self.reach, &due.url) {
             Ok(url) => url,
             Err(words) => return refused(words),
         };
@@ -141,7 +141,6 @@ impl Webhooks {
             Err(error) => return refused(&error.to_string()),
         };
         let request = self
-            .reach
             .client
             .post(url)
             .header(header::CONTENT_TYPE, "application/json")
@@ -149,7 +148,7 @@ impl Webhooks {
             .header("webhook-timestamp", now.secs())
             .header("webhook-signature", signatures(&secrets, due.event_id.as_str(), now, &due.payload))
             .body(due.payload.clone());
-        match tokio::time::timeout(reach::WHOLE, request.send()).await {
+        match tokio::time::timeout(address::WHOLE, request.send()).await {
             Ok(Ok(response)) => read_answer(response).await,
             Ok(Err(error)) => refused(&in_words(&error)),
             Err(_) => refused("No answer within 15 seconds."),
@@ -227,7 +226,7 @@ async fn read_answer(mut response: Response) -> Answer {
             }
         }
     };
-    let _ = tokio::time::timeout(reach::WHOLE, read).await;
+    let _ = tokio::time::timeout(address::WHOLE, read).await;
     Answer { status: Some(status), text: String::from_utf8_lossy(&body).replace('\0', ""), retry_after }
 }
 

@@ -15,6 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("jobs", &["store"]),
     ("mail", &["store"]),
     ("pdf", &["kernel"]),
+    ("reach", &[]),
     ("vault", &["kernel"]),
     ("web", &["store"]),
     ("events", BASE),
@@ -35,7 +36,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("apps", &["providers"]),
 ];
 
-const BASE: &[&str] = &["blobs", "containers", "jobs", "mail", "vault", "web"];
+const BASE: &[&str] = &["blobs", "containers", "jobs", "mail", "reach", "vault", "web"];
 
 /// The binary, the stories and the tasks see the whole house; nobody sees them, but they each other.
 const FREE: &[&str] = &["fondaco", "stories", "xtask"];

@@ -1,19 +1,14 @@
-//! Fetches a tarball from an address that a caller names, without letting the caller look into our network: https
-//! at a public address, checked when the name is resolved for the very connection, and again for each redirect.
+//! Fetches a tarball from an address that a caller names, without letting the caller look into our network: what
+//! [`Reach`] says of the address is asked again for each redirect.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kernel::Problem;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Response, redirect};
-use tokio::net::lookup_host;
+use reach::{Reach, Refused};
+use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
-use url::{Host, Url};
-
-use kernel::public_address::is_public;
+use url::Url;
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 3;
@@ -42,20 +37,12 @@ impl Source {
 /// Asks for `address`. `allowed` are hosts that may be in a private network and speak no https.
 pub(crate) async fn open(address: &str, allowed: &[String]) -> Result<Source, Problem> {
     let deadline = Instant::now() + WHOLE;
-    let allowed: Arc<[String]> = allowed.iter().map(|host| host.to_lowercase()).collect();
+    let reach = Reach::new(allowed);
     let mut url = Url::parse(address).map_err(|_| refused("It is no address."))?;
-    let client = Client::builder()
-        .user_agent(concat!("fondaco/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .no_gzip()
-        .no_proxy()
-        .referer(false)
-        .connect_timeout(CONNECT)
-        .dns_resolver(PublicHosts { allowed: Arc::clone(&allowed) })
-        .build()
-        .map_err(|_| failed("No connection can be made."))?;
+    let client = reach.client().no_gzip().connect_timeout(CONNECT).build();
+    let client = client.map_err(|_| failed("No connection can be made."))?;
     for _ in 0..=MAX_REDIRECTS {
-        check(&url, &allowed)?;
+        reach.check(&url).map_err(in_words)?;
         let asked = timeout_at(deadline, client.get(url.clone()).send()).await;
         let response = match asked {
             Ok(Ok(response)) => response,
@@ -76,48 +63,14 @@ pub(crate) async fn open(address: &str, allowed: &[String]) -> Result<Source, Pr
     Err(failed(format!("It redirects more than {MAX_REDIRECTS} times.")))
 }
 
-/// What can be said of an address before its name is resolved.
-fn check(url: &Url, allowed: &[String]) -> Result<(), Problem> {
-    let host = url.host().ok_or_else(|| refused("It has no host."))?;
-    if allowed.contains(&host.to_string()) && matches!(url.scheme(), "http" | "https") {
-        return Ok(());
-    }
-    if url.scheme() != "https" {
-        return Err(refused("It must begin with https://."));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("It must not have a password."));
-    }
-    let number: Option<IpAddr> = match host {
-        Host::Ipv4(address) => Some(address.into()),
-        Host::Ipv6(address) => Some(address.into()),
-        Host::Domain(_) => None,
-    };
-    if number.is_some_and(|address| !is_public(address)) {
-        return Err(refused("It must be a public address."));
-    }
-    Ok(())
-}
-
-/// Resolves names to public addresses only. The connection is made to what is answered here, so a name cannot mean
-/// one address when it is checked and another when it is asked.
-#[derive(Clone)]
-struct PublicHosts {
-    allowed: Arc<[String]>,
-}
-
-impl Resolve for PublicHosts {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allowed = self.allowed.iter().any(|host| *host == name.as_str().to_lowercase());
-        Box::pin(async move {
-            let mut found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
-            found.retain(|address| allowed || is_public(address.ip()));
-            if found.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
+/// A reason of [`Reach`], in this room's words.
+fn in_words(why: Refused) -> Problem {
+    refused(match why {
+        Refused::NoHost => "It has no host.",
+        Refused::NotHttps => "It must begin with https://.",
+        Refused::Credentials => "It must not have a password.",
+        Refused::Private => "It must be a public address.",
+    })
 }
 
 fn refused(why: &'static str) -> Problem {
@@ -137,41 +90,33 @@ fn failed(why: impl std::fmt::Display) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::panic)]
     use super::*;
 
-    fn is_allowed(address: &str, allowed: &[&str]) -> bool {
-        let allowed: Vec<String> = allowed.iter().map(|host| (*host).to_owned()).collect();
-        check(&Url::parse(address).unwrap(), &allowed).is_ok()
-    }
-
-    #[test]
-    fn only_https_at_public_addresses_is_asked() {
-        for address in [
-            "http://example.com/a.tgz",
-            "https://127.0.0.1/a.tgz",
-            "https://[::1]/a",
-            "https://169.254.169.254/latest",
-            "https://2130706433/",
-            "https://0x7f.1/",
-            "https://u:p@example.com/",
-            "ftp://example.com/",
-            "file:///etc/passwd",
-            "https://[::ffff:10.0.0.1]/",
+    #[tokio::test]
+    async fn what_is_refused_is_said() {
+        let allowed = ["127.0.0.1".to_owned()];
+        for (address, word) in [
+            ("nonsense", "no address"),
+            ("file:///etc/passwd", "no host"),
+            ("http://example.com/a.tgz", "https"),
+            ("https://u:p@example.com/", "password"),
+            ("https://2130706434/", "public"),
         ] {
-            assert!(!is_allowed(address, &[]), "{address}");
+            let Err(problem) = open(address, &allowed).await else { panic!("{address} is fetched") };
+            assert_eq!(problem.code, "registry.bad_source");
+            let said = format!("{problem:?}");
+            assert!(said.contains(word), "{address}: {said}");
         }
-        assert!(is_allowed("https://example.com/a.tgz", &[]));
-        assert!(is_allowed("http://127.0.0.1:8000/a.tgz", &["127.0.0.1"]));
-        assert!(!is_allowed("file://127.0.0.1/etc/passwd", &["127.0.0.1"]));
-        assert!(!is_allowed("http://127.0.0.2/", &["127.0.0.1"]));
     }
 
     #[tokio::test]
-    async fn a_name_that_means_a_private_address_is_not_asked() {
-        let hosts = PublicHosts { allowed: Arc::new([]) };
-        assert!(hosts.resolve("localhost".parse().unwrap()).await.is_err());
-        let hosts = PublicHosts { allowed: Arc::new(["localhost".to_owned()]) };
-        assert!(hosts.resolve("localhost".parse().unwrap()).await.is_ok());
+    async fn localhost_and_passwords_of_allowed_hosts_are_left_to_the_connection() {
+        // Nobody listens on port 1, and `localhost` is no public address: either is asked for and fails.
+        let allowed = ["127.0.0.1".to_owned()];
+        for address in ["https://localhost:1/a.tgz", "http://u:p@127.0.0.1:1/a.tgz"] {
+            let Err(problem) = open(address, &allowed).await else { panic!("{address} is fetched") };
+            assert_eq!(problem.code, "registry.source_failed", "{address}");
+        }
     }
 }

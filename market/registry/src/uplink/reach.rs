@@ -1,13 +1,10 @@
 //! Which addresses an uplink may send us to: a document or a redirect of an uplink on the internet must not make
 //! this program talk to what only machines in its own network can reach.
 
-use std::net::{IpAddr, SocketAddr};
-
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reach::{is_public, look_up, number};
+use reqwest::dns::{Name, Resolve, Resolving};
 use tokio::net::lookup_host;
-use url::{Host, Url};
-
-use kernel::public_address::is_public;
+use url::Url;
 
 /// Resolves names of hosts other than the uplink's own.
 #[derive(Clone, Debug)]
@@ -22,42 +19,29 @@ impl ForeignHosts {
 
     /// An uplink that is itself in a private network may send us around in it.
     async fn is_internal(&self) -> bool {
-        match self.uplink.host() {
-            Some(Host::Ipv4(address)) => !is_public(address.into()),
-            Some(Host::Ipv6(address)) => !is_public(address.into()),
-            Some(Host::Domain(name)) => match lookup_host((name, 443)).await {
-                Ok(mut found) => found.any(|address| !is_public(address.ip())),
-                Err(_) => false,
-            },
-            None => false,
+        if let Some(address) = number(&self.uplink) {
+            return !is_public(address);
+        }
+        let Some(name) = self.uplink.domain() else { return false };
+        match lookup_host((name, 443)).await {
+            Ok(mut found) => found.any(|address| !is_public(address.ip())),
+            Err(_) => false,
         }
     }
 
     /// Whether an address that is given in numbers may be asked; names are checked when they are resolved.
     pub(crate) async fn allow(&self, url: &Url) -> bool {
-        let address: IpAddr = match url.host() {
-            Some(Host::Ipv4(address)) => address.into(),
-            Some(Host::Ipv6(address)) => address.into(),
-            Some(Host::Domain(_)) => return true,
-            None => return false,
-        };
-        is_public(address) || self.is_internal().await
+        match number(url) {
+            Some(address) => is_public(address) || self.is_internal().await,
+            None => url.domain().is_some(),
+        }
     }
 }
 
 impl Resolve for ForeignHosts {
     fn resolve(&self, name: Name) -> Resolving {
         let foreign = self.clone();
-        Box::pin(async move {
-            let mut found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
-            if !foreign.is_internal().await {
-                found.retain(|address| is_public(address.ip()));
-            }
-            if found.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        Box::pin(async move { look_up(name, foreign.is_internal().await).await })
     }
 }
 

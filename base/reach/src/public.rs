@@ -1,5 +1,4 @@
-//! Which addresses are of the public internet: what strangers name must not make this program talk to what only
-//! machines in its own network can reach.
+//! Which addresses are of the public internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
