@@ -27,6 +27,7 @@ mod sqlite;
 pub mod testing;
 mod tx;
 mod value;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -69,8 +69,8 @@ fn row(invoice: &Invoice) -> [String; 17] {
     let (a, money) = (&invoice.amounts, |minor: i64| csv::amount(invoice.money(minor * sign)));
     [
         invoice.number(),
-        invoice.kind.word().to_owned(),
-        invoice.state.word().to_owned(),
+        invoice.kind.as_str().to_owned(),
+        invoice.state.as_str().to_owned(),
         invoice.paid_at.unwrap_or(invoice.created_at).to_string(),
         invoice.title.clone(),
         invoice.buyer.to_string(),

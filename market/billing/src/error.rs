@@ -121,7 +121,7 @@ fn refusal(error: BillingError) -> Problem {
             "billing.wrong_state",
             format!(
                 "The subscription is {}, so this cannot be done. Nothing was changed.",
-                state.word().replace('_', " ")
+                state.as_str().replace('_', " ")
             ),
         ),
         BillingError::NotOpen(state) => Problem::conflict(

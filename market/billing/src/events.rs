@@ -48,7 +48,7 @@ impl About {
     pub(crate) fn of(sub: &Subscription) -> Self {
         Self {
             subscription_id: sub.id.to_string(),
-            status: sub.state.word(),
+            status: sub.state.as_str(),
             buyer: sub.buyer.to_string(),
             seller: sub.seller.to_string(),
             listing_id: sub.listing.to_string(),
@@ -158,8 +158,8 @@ impl Document {
     fn of(invoice: &Invoice) -> Self {
         Self {
             invoice_id: invoice.id.to_string(),
-            kind: invoice.kind.word(),
-            status: invoice.state.word(),
+            kind: invoice.kind.as_str(),
+            status: invoice.state.as_str(),
             number: invoice.sequence.map(|_| invoice.number()),
             buyer: invoice.buyer.to_string(),
             seller: invoice.seller.to_string(),

@@ -9,7 +9,7 @@ use payments::PaymentId;
 use store::{FromRow, Row, StoreError};
 
 use crate::period::Span;
-use crate::subscription::{Plan, SubscriptionId, currency, words};
+use crate::subscription::{Plan, SubscriptionId, currency};
 
 kernel::id!(
     /// An invoice, a receipt or a credit note.
@@ -18,8 +18,9 @@ kernel::id!(
 );
 store::id_values!(InvoiceId);
 
-words! {
+store::words! {
     /// What a document is of.
+    #[derive(utoipa::ToSchema)]
     Kind, "expected a kind of document" {
         /// Of a paid order.
         Receipt = "receipt",
@@ -44,8 +45,9 @@ impl Kind {
     }
 }
 
-words! {
+store::words! {
     /// How an invoice stands.
+    #[derive(utoipa::ToSchema)]
     Standing, "expected the state of an invoice" {
         /// It is to be paid; a credit note: the money is on its way.
         Open = "open",

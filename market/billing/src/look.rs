@@ -149,7 +149,7 @@ impl Billing {
             Side::Seller => (&sql::LIST_OF_SELLERS, &sql::COUNT_OF_SELLERS),
             Side::Operator => (&sql::LIST_ALL, &sql::COUNT_ALL),
         };
-        let state = filter.state.map_or("", State::word);
+        let state = filter.state.map_or("", State::as_str);
         let read = async move |tx: &mut Tx| {
             let items = tx.all(list, args![who, state, paging.limit, paging.offset]).await?;
             let (total,) = tx.one(count, args![who, state]).await?;

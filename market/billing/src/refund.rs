@@ -178,7 +178,7 @@ pub(crate) async fn disputed(
     let invoice: Option<Invoice> = tx.first(&sql::LOCK_INVOICE, args![payment.subject]).await?;
     let invoice = invoice.ok_or(BillingError::NotFound("invoice"))?;
     let (withheld, funds) = (Account::Disputes(payment.gateway), payment.funds());
-    let journal = format!("{}/{}", dispute.id, dispute.state.name());
+    let journal = format!("{}/{}", dispute.id, dispute.state.as_str());
     let moved = |debit: &Account, credit: &Account| {
         vec![NewTransfer::new(debit.clone(), credit.clone(), dispute.amount, "dispute")]
     };

@@ -6,9 +6,6 @@
 //! * [`listing`] makes and changes listings within any transaction, for rooms that list what they deliver. It checks
 //!   rules, not permissions: whoever calls it has done that.
 
-#[macro_use]
-mod names;
-
 mod api;
 mod browse;
 mod error;

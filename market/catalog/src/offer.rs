@@ -13,9 +13,10 @@ kernel::id!(
 );
 store::id_values!(OfferId);
 
-names! {
+store::words! {
     /// Whether an offer can be bought.
-    OfferState, "offer state" {
+    #[derive(utoipa::ToSchema)]
+    OfferState, "expected an offer state" {
         /// Yes, while its listing is published.
         Active = "active",
         /// Not any more; what was sold stays sold.
@@ -23,9 +24,10 @@ names! {
     }
 }
 
-names! {
+store::words! {
     /// How often a subscription is paid.
-    Period, "period" {
+    #[derive(utoipa::ToSchema)]
+    Period, "expected a period" {
         /// Every month.
         Month = "month",
         /// Every year.

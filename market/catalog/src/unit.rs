@@ -11,9 +11,10 @@ kernel::id!(
 );
 store::id_values!(UnitId);
 
-names! {
+store::words! {
     /// Where a unit is.
-    UnitState, "unit state" {
+    #[derive(utoipa::ToSchema)]
+    UnitState, "expected a unit state" {
         /// Can be claimed.
         Available = "available",
         /// In somebody's order, for a limited time.

@@ -118,7 +118,7 @@ fn refusal(error: &OrderError) -> Problem {
             "orders.wrong_state",
             format!(
                 "The order is {}, so this cannot be done. Nothing was changed.",
-                state.word().replace('_', " ")
+                state.as_str().replace('_', " ")
             ),
         ),
         OrderError::HoldEnded => Problem::conflict(

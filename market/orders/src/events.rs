@@ -77,7 +77,7 @@ impl About {
         });
         Self {
             order_id: order.id.to_string(),
-            status: order.state.word(),
+            status: order.state.as_str(),
             user_id: order.buyer.to_string(),
             total: order.total().major_number(),
             total_minor: order.amounts.total,

@@ -138,7 +138,7 @@ impl Orders {
             Side::Operator => filter.text.trim().to_owned(),
             Side::Buyer | Side::Seller => json_list(actor.accounts().map(|account| account.to_string())),
         };
-        let state = filter.state.map_or("", State::word);
+        let state = filter.state.map_or("", State::as_str);
         let before = filter.before.map_or_else(String::new, |id| id.to_string());
         let read = async move |tx: &mut Tx| {
             let row = args![who, state, paging.limit, paging.offset, before];

@@ -1,8 +1,5 @@
 //! Orders, their lines and their holds: types and the tables of what may follow what. No I/O, no clock but an argument.
 
-use std::fmt;
-use std::str::FromStr;
-
 use catalog::{Kind, ListingId, OfferId, UnitId};
 use identity::{AccountId, UserId};
 use kernel::{Currency, Money, Timestamp};
@@ -22,56 +19,7 @@ kernel::id!(
 );
 store::id_values!(OrderId, HoldId);
 
-/// Declares an enum whose variants are one word each in JSON, rows and pages.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident, $what:literal { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word for it.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = &'static str;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::ALL.iter().copied().find(|one| one.word() == text).ok_or($what)
-            }
-        }
-
-        impl store::ToValue for $name {
-            fn to_value(&self) -> store::Value<'_> {
-                store::Value::Text(self.word())
-            }
-        }
-
-        impl store::FromValue for $name {
-            fn from_value(value: store::Value<'_>) -> Result<Self, String> {
-                let store::Value::Text(text) = value else { return Err($what.to_owned()) };
-                text.parse().map_err(str::to_owned)
-            }
-        }
-    };
-}
-pub(crate) use words;
-
-words! {
+store::words! {
     /// How far an order is.
     State, "expected the state of an order" {
         /// Its stock is held; it can be paid until its deadline.
@@ -93,7 +41,7 @@ words! {
     }
 }
 
-words! {
+store::words! {
     /// What can happen to an order.
     Step, "expected a step of an order" {
         /// The gateway promised the money, in time.
@@ -158,7 +106,7 @@ impl State {
     }
 }
 
-words! {
+store::words! {
     /// What became of a hold.
     HoldState, "expected the state of a hold" {
         /// Nobody else can have what it claims.
@@ -329,14 +277,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn any_of<T: Copy + fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    fn any_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
         prop::sample::select(all)
     }
 
     proptest! {
         #[test]
         fn whatever_happens_an_order_is_paid_at_most_once_and_ends_stay_ends(
-            steps in prop::collection::vec(any_of(Step::ALL), 0..40)
+            steps in prop::collection::vec(any_of(&Step::ALL), 0..40)
         ) {
             let (mut state, mut paid, mut seen) = (State::Pending, 0, vec![State::Pending]);
             for step in steps {
@@ -354,7 +302,7 @@ mod tests {
         }
 
         #[test]
-        fn a_hold_ends_once(steps in prop::collection::vec(any_of(HoldState::ALL), 0..20)) {
+        fn a_hold_ends_once(steps in prop::collection::vec(any_of(&HoldState::ALL), 0..20)) {
             let mut state = HoldState::Live;
             let mut changes = 0;
             for next in steps.into_iter().filter(|next| *next != HoldState::Live) {
@@ -367,7 +315,7 @@ mod tests {
         }
 
         #[test]
-        fn the_hold_follows_the_order(state in any_of(State::ALL), step in any_of(Step::ALL)) {
+        fn the_hold_follows_the_order(state in any_of(&State::ALL), step in any_of(&Step::ALL)) {
             if let Some(next) = state.after(step) {
                 let late = step == Step::PayLate || state == State::Pending && next == State::Failed;
                 let (from, to) = (state.hold(), next.hold());
@@ -376,9 +324,9 @@ mod tests {
         }
 
         #[test]
-        fn words_read_back(state in any_of(State::ALL), step in any_of(Step::ALL)) {
-            prop_assert_eq!(state.word().parse::<State>().unwrap(), state);
-            prop_assert_eq!(step.word().parse::<Step>().unwrap(), step);
+        fn words_read_back(state in any_of(&State::ALL), step in any_of(&Step::ALL)) {
+            prop_assert_eq!(state.as_str().parse::<State>().unwrap(), state);
+            prop_assert_eq!(step.as_str().parse::<Step>().unwrap(), step);
         }
 
         #[test]

@@ -3,8 +3,6 @@
 //! their exact shares; a seller whose account goes below zero owes the rest.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use identity::AccountId;
 use identity::audit::{self, Outcome};
@@ -20,7 +18,7 @@ use web::idempotency::{self, Stored};
 use crate::events::{OrderDisputed, OrderRefunded};
 use crate::fulfil::take_back;
 use crate::list::Placed;
-use crate::order::{Line, Order, OrderId, Step, words};
+use crate::order::{Line, Order, OrderId, Step};
 use crate::price::{self, Amounts};
 use crate::restock::{restock, restock_some};
 use crate::{OrderError, Orders, Shared, settle, sql};
@@ -32,7 +30,7 @@ kernel::id!(
 );
 store::id_values!(PlanId);
 
-words! {
+store::words! {
     /// How far a refund is.
     PlanState, "expected the state of a refund" {
         /// Nobody else can give this money back; the gateway has not answered.
@@ -496,7 +494,7 @@ pub(crate) async fn disputed(
 ) -> Result<(), OrderError> {
     let order: Order = tx.one(&sql::FIND_ORDER, args![payment.subject]).await?;
     let (withheld, funds) = (Account::Disputes(payment.gateway), payment.funds());
-    let journal = format!("{}/{}", dispute.id, dispute.state.name());
+    let journal = format!("{}/{}", dispute.id, dispute.state.as_str());
     let move_money = |debit: &Account, credit: &Account| {
         [NewTransfer::new(debit.clone(), credit.clone(), dispute.amount, "dispute")]
     };

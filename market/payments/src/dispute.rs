@@ -1,7 +1,6 @@
 //! Disputes: the buyer's bank takes money back and decides later for whom.
 
 use kernel::{Money, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::payment::PaymentId;
 
@@ -12,44 +11,24 @@ kernel::id!(
 );
 store::id_values!(DisputeId);
 
-/// Where a dispute stands: `opened → won | lost`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DisputeState {
-    /// The bank took the amount and asks for evidence.
-    Opened,
-    /// The amount came back to us.
-    Won,
-    /// The amount stays with the buyer.
-    Lost,
+store::words! {
+    /// Where a dispute stands: `opened → won | lost`.
+    #[derive(utoipa::ToSchema)]
+    DisputeState, "expected the state of a dispute" {
+        /// The bank took the amount and asks for evidence.
+        Opened = "opened",
+        /// The amount came back to us.
+        Won = "won",
+        /// The amount stays with the buyer.
+        Lost = "lost",
+    }
 }
 
 impl DisputeState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Opened, Self::Won, Self::Lost];
-
-    /// The word in rows, JSON and pages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Won => "won",
-            Self::Lost => "lost",
-        }
-    }
-
     /// Whether a dispute may go from here to `next`.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         matches!((self, next), (Self::Opened, Self::Won | Self::Lost))
-    }
-}
-
-impl std::str::FromStr for DisputeState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| format!("no state: {text}"))
     }
 }
 

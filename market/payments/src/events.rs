@@ -155,7 +155,7 @@ impl<'a> PaymentUnresolved<'a> {
         Self {
             payment_id: &payment.id,
             attempts: payment.attempts,
-            state: payment.state.name(),
+            state: payment.state.as_str(),
             told: Told::of(payment),
             version: payment.version,
         }
@@ -239,7 +239,7 @@ impl<'a> PaymentDisputed<'a> {
             dispute_id: &dispute.id,
             payment_id: &payment.id,
             dispute_minor: dispute.amount.minor,
-            state: dispute.state.name(),
+            state: dispute.state.as_str(),
             reason: &dispute.reason,
             told: Told::of(payment),
             version: dispute.version,

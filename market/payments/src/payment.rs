@@ -1,8 +1,5 @@
 //! One attempt to pay: its states, the table of its transitions, and the pure rules on it.
 
-use std::fmt;
-use std::str::FromStr;
-
 use identity::AccountId;
 use kernel::{Money, Timestamp};
 use ledger::Account;
@@ -18,54 +15,30 @@ kernel::id!(
 );
 store::id_values!(PaymentId);
 
-/// Where a payment stands.
-///
-/// `created → submitted → (unknown) → authorised → captured | failed | cancelled`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Written down; no gateway was asked.
-    Created,
-    /// Handed to the gateway, or about to be; also while the buyer has to confirm something.
-    Submitted,
-    /// The gateway was asked and nobody knows what it did. The janitor asks again.
-    Unknown,
-    /// The money is reserved at the buyer's bank, and the [`Purpose`](crate::Purpose) decided what becomes of it.
-    Authorised,
-    /// The money is ours.
-    Captured,
-    /// Declined, or it never reached the bank. Nothing was taken.
-    Failed,
-    /// Called off before anything was taken.
-    Cancelled,
+store::words! {
+    /// Where a payment stands.
+    ///
+    /// `created → submitted → (unknown) → authorised → captured | failed | cancelled`
+    #[derive(utoipa::ToSchema)]
+    State, "expected the state of a payment" {
+        /// Written down; no gateway was asked.
+        Created = "created",
+        /// Handed to the gateway, or about to be; also while the buyer has to confirm something.
+        Submitted = "submitted",
+        /// The gateway was asked and nobody knows what it did. The janitor asks again.
+        Unknown = "unknown",
+        /// The money is reserved at the buyer's bank, and the [`Purpose`](crate::Purpose) decided what becomes of it.
+        Authorised = "authorised",
+        /// The money is ours.
+        Captured = "captured",
+        /// Declined, or it never reached the bank. Nothing was taken.
+        Failed = "failed",
+        /// Called off before anything was taken.
+        Cancelled = "cancelled",
+    }
 }
 
 impl State {
-    /// All states, in the order of a life.
-    pub const ALL: [Self; 7] = [
-        Self::Created,
-        Self::Submitted,
-        Self::Unknown,
-        Self::Authorised,
-        Self::Captured,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// The word in rows, JSON and pages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Submitted => "submitted",
-            Self::Unknown => "unknown",
-            Self::Authorised => "authorised",
-            Self::Captured => "captured",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether a payment may go from here to `next`. This table is the whole state machine.
     ///
     /// `failed` and `cancelled` lead on to a success that comes late: a bank may have taken money after we had to
@@ -87,20 +60,6 @@ impl State {
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Created | Self::Submitted | Self::Unknown)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for State {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| format!("no state: {text}"))
     }
 }
 
@@ -257,7 +216,7 @@ mod tests {
     #[test]
     fn names_read_back() {
         for state in State::ALL {
-            assert_eq!(state.name().parse::<State>(), Ok(state));
+            assert_eq!(state.as_str().parse::<State>(), Ok(state));
         }
         assert!("paid".parse::<State>().is_err());
     }

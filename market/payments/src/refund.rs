@@ -1,7 +1,6 @@
 //! Giving money back: the amount is reserved first, then the gateway is asked.
 
 use kernel::{Money, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::payment::{PaymentId, Reason};
 
@@ -12,35 +11,22 @@ kernel::id!(
 );
 store::id_values!(RefundId);
 
-/// Where a refund stands: `reserved → (unknown) → settled | failed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundState {
-    /// Reserved: nobody else can give this money back; the gateway has not answered.
-    Reserved,
-    /// The gateway was asked and nobody knows what it did. The janitor asks again.
-    Unknown,
-    /// The gateway gave it back.
-    Settled,
-    /// The gateway refused; the amount can be refunded again.
-    Failed,
+store::words! {
+    /// Where a refund stands: `reserved → (unknown) → settled | failed`.
+    #[derive(utoipa::ToSchema)]
+    RefundState, "expected the state of a refund" {
+        /// Reserved: nobody else can give this money back; the gateway has not answered.
+        Reserved = "reserved",
+        /// The gateway was asked and nobody knows what it did. The janitor asks again.
+        Unknown = "unknown",
+        /// The gateway gave it back.
+        Settled = "settled",
+        /// The gateway refused; the amount can be refunded again.
+        Failed = "failed",
+    }
 }
 
 impl RefundState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Reserved, Self::Unknown, Self::Settled, Self::Failed];
-
-    /// The word in rows, JSON and pages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reserved => "reserved",
-            Self::Unknown => "unknown",
-            Self::Settled => "settled",
-            Self::Failed => "failed",
-        }
-    }
-
     /// Whether a refund may go from here to `next`.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
@@ -49,14 +35,6 @@ impl RefundState {
             Self::Unknown => matches!(next, Self::Settled | Self::Failed),
             Self::Settled | Self::Failed => false,
         }
-    }
-}
-
-impl std::str::FromStr for RefundState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| format!("no state: {text}"))
     }
 }
 

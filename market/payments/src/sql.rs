@@ -262,13 +262,8 @@ impl FromRow for Method {
     }
 }
 
-macro_rules! names {
-    ($($kind:ty),+) => {$(
-        impl store::ToValue for $kind {
-            fn to_value(&self) -> store::Value<'_> {
-                store::Value::Text(self.name())
-            }
-        }
-    )+};
+impl store::ToValue for Wish {
+    fn to_value(&self) -> store::Value<'_> {
+        store::Value::Text(self.name())
+    }
 }
-names!(State, Wish, RefundState, crate::dispute::DisputeState);

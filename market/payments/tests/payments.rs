@@ -328,7 +328,7 @@ async fn disputes_are_opened_and_end() {
         let admin = market.person("op", &[identity::Role::Admin]);
         for (payment, state) in [(won, "won"), (lost, "lost")] {
             let details = market.payments.payment(&admin, &payment.id).await.unwrap();
-            assert_eq!(details.disputes[0].state.name(), state);
+            assert_eq!(details.disputes[0].state.as_str(), state);
         }
         market.events("payment.disputed", 4).await;
     })

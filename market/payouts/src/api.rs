@@ -283,7 +283,7 @@ impl From<&Payout> for PayoutView {
             amount_minor: payout.amount.minor,
             currency: payout.amount.currency.to_string(),
             gateway: payout.gateway.clone(),
-            state: payout.state.name(),
+            state: payout.state.as_str(),
             reference: payout.reference.clone(),
             failure: failure.map(|(code, message)| FailureView { code, message }),
             version: payout.version,
@@ -380,7 +380,7 @@ struct ScheduleView {
 impl From<Schedule> for ScheduleView {
     fn from(schedule: Schedule) -> Self {
         let Schedule { every, minimum, next_at, version } = schedule;
-        Self { every: every.name(), minimum, next_at, version }
+        Self { every: every.as_str(), minimum, next_at, version }
     }
 }
 

@@ -195,7 +195,7 @@ impl Payouts {
         paging: Paging,
     ) -> Result<Page<Payout>, PayoutError> {
         let read = async move |tx: &mut Tx| {
-            let state = state.map_or("", State::name);
+            let state = state.map_or("", State::as_str);
             let items = tx.all(&sql::LIST_ALL, args![state, paging.limit, paging.offset]).await?;
             let (total,) = tx.one(&sql::COUNT_ALL, args![state]).await?;
             Ok::<_, PayoutError>(Page { items, total })

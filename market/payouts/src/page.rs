@@ -108,7 +108,7 @@ async fn page(payouts: &Payouts, visit: Visit, asked: &Asked, form: Option<FormS
     let paging = Paging { limit: ROWS, offset: asked.offset }.checked()?;
     let found = payouts.list(&visit.caller, asked.org(), paging).await?;
     let schedule = &overview.schedule;
-    let set = [("every", schedule.every.name()), ("minimum", &schedule.minimum.to_string())]
+    let set = [("every", schedule.every.as_str()), ("minimum", &schedule.minimum.to_string())]
         .map(|(k, v)| (k, v.to_owned()));
     let set: Vec<_> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let available = overview.balances.iter().filter(|balance| !balance.available.is_zero());
@@ -131,7 +131,7 @@ async fn page(payouts: &Payouts, visit: Visit, asked: &Asked, form: Option<FormS
             (Every::Weekly, "Every Monday"),
             (Every::Monthly, "On the first of every month"),
         ]
-        .map(|(every, label)| Choice::new(every.name(), label, ""))
+        .map(|(every, label)| Choice::new(every.as_str(), label, ""))
         .into(),
         minimum: payouts.minimum(least).to_string(),
         sandbox: payouts.payments.is_sandbox(),
@@ -304,7 +304,7 @@ async fn list_all(
     let ids: Vec<AccountId> = found.items.iter().map(|payout| payout.seller.clone()).collect();
     let read = async move |tx: &mut Tx| identity::accounts(tx, &ids).await;
     let names = payouts.store.read(read).await?;
-    let states = PayoutState::ALL.map(|state| Choice::new(state.name(), &reason(state.name()), ""));
+    let states = PayoutState::ALL.map(|state| Choice::new(state.as_str(), &reason(state.as_str()), ""));
     let page = AllPage {
         shell: visit
             .shell

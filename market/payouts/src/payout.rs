@@ -1,13 +1,10 @@
 //! Payouts, their states, and the rules about what can be paid out: no database, no clock.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use identity::AccountId;
 use kernel::{Currency, Money, Timestamp};
-use serde::Serialize;
-use store::{FromRow, FromValue, Row, StoreError, ToValue, Value};
+use store::{FromRow, Row, StoreError};
 
 kernel::id!(
     /// Money on its way to a seller. Its text is also the idempotency key at the gateway.
@@ -16,38 +13,23 @@ kernel::id!(
 );
 store::id_values!(PayoutId);
 
-/// Where a payout stands: `requested → submitted → (unknown) → paid | failed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// The money is reserved; no gateway was asked.
-    Requested,
-    /// Handed to the gateway, or about to be.
-    Submitted,
-    /// The gateway was asked and nobody knows what it did. It is asked again with the same key.
-    Unknown,
-    /// The gateway has it.
-    Paid,
-    /// The gateway refused; the money is available again.
-    Failed,
+store::words! {
+    /// Where a payout stands: `requested → submitted → (unknown) → paid | failed`.
+    State, "expected requested, submitted, unknown, paid or failed" {
+        /// The money is reserved; no gateway was asked.
+        Requested = "requested",
+        /// Handed to the gateway, or about to be.
+        Submitted = "submitted",
+        /// The gateway was asked and nobody knows what it did. It is asked again with the same key.
+        Unknown = "unknown",
+        /// The gateway has it.
+        Paid = "paid",
+        /// The gateway refused; the money is available again.
+        Failed = "failed",
+    }
 }
 
 impl State {
-    /// All states, in the order of a life.
-    pub const ALL: [Self; 5] = [Self::Requested, Self::Submitted, Self::Unknown, Self::Paid, Self::Failed];
-
-    /// The word in rows, JSON and pages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Submitted => "submitted",
-            Self::Unknown => "unknown",
-            Self::Paid => "paid",
-            Self::Failed => "failed",
-        }
-    }
-
     /// Whether nothing more happens to it.
     #[must_use]
     pub const fn has_ended(self) -> bool {
@@ -63,33 +45,6 @@ impl State {
             Self::Submitted | Self::Unknown => !matches!(next, Self::Requested),
             Self::Paid | Self::Failed => false,
         }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for State {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let known = Self::ALL.into_iter().find(|state| state.name() == text);
-        known.ok_or("expected requested, submitted, unknown, paid or failed")
-    }
-}
-
-impl ToValue for State {
-    fn to_value(&self) -> Value<'_> {
-        Value::Text(self.name())
-    }
-}
-
-impl FromValue for State {
-    fn from_value(value: Value<'_>) -> Result<Self, String> {
-        Ok(String::from_value(value)?.parse()?)
     }
 }
 
@@ -184,36 +139,23 @@ impl SellerBalance {
     }
 }
 
-/// When a seller is paid out without asking.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Every {
-    /// Never: the seller asks.
-    #[default]
-    Manual,
-    /// Each midnight.
-    Daily,
-    /// In the night to Monday.
-    Weekly,
-    /// In the night to the first of a month.
-    Monthly,
+store::words! {
+    /// When a seller is paid out without asking.
+    #[derive(Default)]
+    Every, "expected manual, daily, weekly or monthly" {
+        /// Never: the seller asks.
+        #[default]
+        Manual = "manual",
+        /// Each midnight.
+        Daily = "daily",
+        /// In the night to Monday.
+        Weekly = "weekly",
+        /// In the night to the first of a month.
+        Monthly = "monthly",
+    }
 }
 
 impl Every {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Manual, Self::Daily, Self::Weekly, Self::Monthly];
-
-    /// The word in rows, JSON and forms.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-            Self::Monthly => "monthly",
-        }
-    }
-
     /// The first time after `now`, a UTC midnight.
     #[must_use]
     pub fn next(self, now: Timestamp) -> Option<Timestamp> {
@@ -231,27 +173,6 @@ impl Every {
 
 fn is_first(day: i64) -> bool {
     Timestamp::from_day(day).date().ends_with("-01")
-}
-
-impl FromStr for Every {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let known = Self::ALL.into_iter().find(|every| every.name() == text);
-        known.ok_or("expected manual, daily, weekly or monthly")
-    }
-}
-
-impl ToValue for Every {
-    fn to_value(&self) -> Value<'_> {
-        Value::Text(self.name())
-    }
-}
-
-impl FromValue for Every {
-    fn from_value(value: Value<'_>) -> Result<Self, String> {
-        Ok(String::from_value(value)?.parse()?)
-    }
 }
 
 /// When a seller is paid out, and the least amount for that.
@@ -289,7 +210,7 @@ mod tests {
         for from in State::ALL {
             assert!(!from.may_become(State::Requested), "{from}");
             assert_eq!(State::ALL.iter().any(|next| from.may_become(*next)), !from.has_ended(), "{from}");
-            assert_eq!(from.name().parse(), Ok(from));
+            assert_eq!(from.as_str().parse(), Ok(from));
         }
         assert!(!State::Requested.may_become(State::Paid));
     }

@@ -15,40 +15,10 @@ kernel::id!(
 );
 store::id_values!(PackageId);
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum $name { $($(#[$doc])* $variant),+ }
-
-        impl $name {
-            /// The word in rows and answers.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl store::ToValue for $name {
-            fn to_value(&self) -> store::Value<'_> {
-                store::Value::Text(self.as_str())
-            }
-        }
-
-        impl store::FromValue for $name {
-            fn from_value(value: store::Value<'_>) -> Result<Self, String> {
-                match value {
-                    $(store::Value::Text($word) => Ok(Self::$variant),)+
-                    other => Err(format!("no {}: {other:?}", stringify!($name))),
-                }
-            }
-        }
-    };
-}
-
-words! {
+store::words! {
     /// Who may read a package.
-    Access {
+    #[derive(PartialOrd, Ord)]
+    Access, "expected who may read a package" {
         /// Everybody.
         Public = "public",
         /// Its owners, writers and the teams that were let in.
@@ -58,9 +28,10 @@ words! {
     }
 }
 
-words! {
+store::words! {
     /// What kind of account owns a package.
-    OwnerKind {
+    #[derive(PartialOrd, Ord)]
+    OwnerKind, "expected a kind of owner" {
         /// A person; whoever is a maintainer with the role of an owner.
         User = "user",
         /// An organisation; its admins and owners.
@@ -68,9 +39,10 @@ words! {
     }
 }
 
-words! {
+store::words! {
     /// What a maintainer may do.
-    MaintainerRole {
+    #[derive(PartialOrd, Ord)]
+    MaintainerRole, "expected the role of a maintainer" {
         /// Publish, deprecate, unpublish, tag.
         Writer = "writer",
         /// That, and say who else may, and who may read.

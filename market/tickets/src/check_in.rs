@@ -60,9 +60,10 @@ impl Guard {
     }
 }
 
-names! {
+store::words! {
     /// What a scan came to.
-    Verdict, "verdict" {
+    #[derive(utoipa::ToSchema)]
+    Verdict, "expected a verdict" {
         /// Let in.
         Admitted = "admitted",
         /// Good, but the ticket has let somebody in before.

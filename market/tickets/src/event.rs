@@ -15,9 +15,10 @@ kernel::id!(
 );
 store::id_values!(EventId);
 
-names! {
+store::words! {
     /// How far an event is.
-    EventState, "state of an event" {
+    #[derive(utoipa::ToSchema)]
+    EventState, "expected the state of an event" {
         /// Only its organiser sees it.
         Draft = "draft",
         /// Everybody sees it.

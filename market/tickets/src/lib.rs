@@ -6,9 +6,6 @@
 //!   tickets when an order is paid and takes them back when it is refunded.
 //! * [`Code`] is what a ticket shows at the door, [`calendar`] and [`seats`] are files and plans in words.
 
-#[macro_use]
-mod names;
-
 pub mod api;
 mod browse;
 pub mod calendar;

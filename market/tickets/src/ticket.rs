@@ -15,9 +15,10 @@ kernel::id!(
 );
 store::id_values!(TicketId);
 
-names! {
+store::words! {
     /// What can be done with a ticket.
-    TicketState, "state of a ticket" {
+    #[derive(utoipa::ToSchema)]
+    TicketState, "expected the state of a ticket" {
         /// It opens the door.
         Valid = "valid",
         /// Its owner sells it on; it still opens the door.

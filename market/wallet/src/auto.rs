@@ -167,7 +167,7 @@ async fn write(
 
 /// Writes a rule whose version is already the next one.
 async fn update(tx: &mut Tx, rule: &AutoTopUp) -> Result<(), WalletError> {
-    let (before, reason) = (rule.version - 1, rule.reason.map_or("", Stopped::name));
+    let (before, reason) = (rule.version - 1, rule.reason.map_or("", Stopped::as_str));
     let row = args![
         rule.id,
         before,

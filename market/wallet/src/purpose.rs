@@ -130,7 +130,7 @@ async fn disputed(
 ) -> Result<(), WalletError> {
     let (held, funds) = (Account::Disputes(payment.gateway), payment.funds());
     let hold = format!("{}/hold", dispute.id);
-    let name = format!("{}/{}", dispute.id, dispute.state.name());
+    let name = format!("{}/{}", dispute.id, dispute.state.as_str());
     let top_up = of_payment(tx, payment).await?;
     match dispute.state {
         DisputeState::Opened => {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use identity::{AccountId, UserId};
 use kernel::{Currency, Money, Timestamp};
 use payments::MethodId;
-use serde::Serialize;
 
 kernel::id!(
     /// The rule of one wallet.
@@ -28,29 +27,20 @@ pub(crate) const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The pause after the first failure, and after the second.
 const PAUSES: [Duration; 2] = [Duration::from_secs(15 * 60), Duration::from_secs(4 * 3600)];
 
-/// Why a rule was switched off by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Stopped {
-    /// It failed three times in a row.
-    Failures,
-    /// The bank disputes one of its payments.
-    Dispute,
-    /// Its card is no longer saved.
-    NoMethod,
+store::words! {
+    /// Why a rule was switched off by itself.
+    #[derive(utoipa::ToSchema)]
+    Stopped, "expected why a rule was switched off" {
+        /// It failed three times in a row.
+        Failures = "failures",
+        /// The bank disputes one of its payments.
+        Dispute = "dispute",
+        /// Its card is no longer saved.
+        NoMethod = "no_method",
+    }
 }
 
 impl Stopped {
-    /// The word in rows and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Failures => "failures",
-            Self::Dispute => "dispute",
-            Self::NoMethod => "no_method",
-        }
-    }
-
     /// For people.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -59,15 +49,6 @@ impl Stopped {
             Self::Dispute => "The bank disputes one of its payments.",
             Self::NoMethod => "Its card is no longer saved.",
         }
-    }
-}
-
-impl std::str::FromStr for Stopped {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::Failures, Self::Dispute, Self::NoMethod];
-        all.into_iter().find(|reason| reason.name() == text).ok_or_else(|| format!("no reason: {text}"))
     }
 }
 

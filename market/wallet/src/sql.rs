@@ -2,11 +2,11 @@
 
 use kernel::{Currency, Money};
 use payments::Reason;
-use store::{FromRow, FromValue, Row, StoreError, ToValue, Value, sql};
+use store::{FromRow, Row, StoreError, sql};
 
 use crate::alert::Alert;
-use crate::rule::{AutoTopUp, Stopped};
-use crate::top_up::{Origin, TopUp, TopUpState};
+use crate::rule::AutoTopUp;
+use crate::top_up::TopUp;
 
 sql! {
     pub(crate) INSERT_TOP_UP = "insert into wallet_top_up (id, account, currency, amount, origin, state, payment, method, \
@@ -62,22 +62,6 @@ sql! {
     pub(crate) COUNT_ALL_WATCHES = "select (select count(*) from wallet_auto_top_up where enabled = 1) \
         + (select count(*) from wallet_alert where enabled = 1)";
 }
-
-macro_rules! words {
-    ($($kind:ty)*) => {$(
-        impl ToValue for $kind {
-            fn to_value(&self) -> Value<'_> {
-                Value::Text(self.name())
-            }
-        }
-        impl FromValue for $kind {
-            fn from_value(value: Value<'_>) -> Result<Self, String> {
-                String::from_value(value)?.parse()
-            }
-        }
-    )*};
-}
-words!(TopUpState Origin Stopped);
 
 fn currency(row: &Row<'_>, index: usize) -> Result<Currency, StoreError> {
     let wrong = |reason| StoreError::Decode { statement: "wallet", index, reason };

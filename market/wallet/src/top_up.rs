@@ -1,12 +1,8 @@
 //! One top-up: its states and what is known of it.
 
-use std::fmt;
-use std::str::FromStr;
-
 use identity::{AccountId, UserId};
 use kernel::{Currency, Money, Timestamp};
 use payments::{PaymentId, Reason};
-use serde::{Deserialize, Serialize};
 
 kernel::id!(
     /// One top-up of a wallet.
@@ -15,35 +11,22 @@ kernel::id!(
 );
 store::id_values!(TopUpId);
 
-/// Where a top-up stands: `pending → paid | failed | cancelled`. A success may come late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TopUpState {
-    /// The money is on its way, or the buyer has to do something.
-    Pending,
-    /// It is in the wallet.
-    Paid,
-    /// The bank declined. Nothing was taken.
-    Failed,
-    /// Called off. Nothing was taken, or it went back.
-    Cancelled,
+store::words! {
+    /// Where a top-up stands: `pending → paid | failed | cancelled`. A success may come late.
+    #[derive(utoipa::ToSchema)]
+    TopUpState, "expected the state of a top-up" {
+        /// The money is on its way, or the buyer has to do something.
+        Pending = "pending",
+        /// It is in the wallet.
+        Paid = "paid",
+        /// The bank declined. Nothing was taken.
+        Failed = "failed",
+        /// Called off. Nothing was taken, or it went back.
+        Cancelled = "cancelled",
+    }
 }
 
 impl TopUpState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Paid, Self::Failed, Self::Cancelled];
-
-    /// The word in rows, JSON and pages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Paid => "paid",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether a top-up may go from here to `next`.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
@@ -55,49 +38,14 @@ impl TopUpState {
     }
 }
 
-impl fmt::Display for TopUpState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for TopUpState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| format!("no state: {text}"))
-    }
-}
-
-/// Who began a top-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// A person or a program of theirs.
-    Manual,
-    /// The account's rule.
-    Auto,
-}
-
-impl Origin {
-    /// The word in rows and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Auto => "auto",
-        }
-    }
-}
-
-impl FromStr for Origin {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Manual, Self::Auto]
-            .into_iter()
-            .find(|origin| origin.name() == text)
-            .ok_or_else(|| format!("no origin: {text}"))
+store::words! {
+    /// Who began a top-up.
+    #[derive(utoipa::ToSchema)]
+    Origin, "expected who began a top-up" {
+        /// A person or a program of theirs.
+        Manual = "manual",
+        /// The account's rule.
+        Auto = "auto",
     }
 }
 
@@ -148,7 +96,7 @@ mod tests {
     #[test]
     fn what_is_paid_stays_paid_and_a_success_may_come_late() {
         for state in TopUpState::ALL {
-            assert_eq!(state.name().parse::<TopUpState>(), Ok(state));
+            assert_eq!(state.as_str().parse::<TopUpState>(), Ok(state));
             assert!(!TopUpState::Paid.may_become(state), "{state}");
             assert_eq!(state.may_become(TopUpState::Paid), state != TopUpState::Paid);
             assert!(!state.may_become(TopUpState::Pending), "{state}");

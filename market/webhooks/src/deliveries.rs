@@ -1,8 +1,5 @@
 //! What was sent, what came back, and sending it again.
 
-use std::fmt;
-use std::str::FromStr;
-
 use events::EventId;
 use identity::audit::{self, Outcome};
 use identity::{Action, Caller};
@@ -17,42 +14,16 @@ use crate::{DeliveryId, WebhookId, Webhooks, sql};
 /// The type of the event that tests an endpoint; it stands in no log.
 const TEST: &str = "webhook.test";
 
-/// How far a delivery is: `waiting → delivered | dead`; a replay begins anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    /// In line, perhaps after attempts that failed.
-    Waiting,
-    /// The receiver answered with a 2xx status.
-    Delivered,
-    /// It was tried for three days, or the receiver is gone.
-    Dead,
-}
-
-impl DeliveryState {
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Delivered => "delivered",
-            Self::Dead => "dead",
-        }
-    }
-}
-
-impl fmt::Display for DeliveryState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for DeliveryState {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Waiting, Self::Delivered, Self::Dead];
-        all.into_iter().find(|state| state.name() == text).ok_or("Choose waiting, delivered or dead.")
+store::words! {
+    /// How far a delivery is: `waiting → delivered | dead`; a replay begins anew.
+    #[derive(utoipa::ToSchema)]
+    DeliveryState, "Choose waiting, delivered or dead." {
+        /// In line, perhaps after attempts that failed.
+        Waiting = "waiting",
+        /// The receiver answered with a 2xx status.
+        Delivered = "delivered",
+        /// It was tried for three days, or the receiver is gone.
+        Dead = "dead",
     }
 }
 
@@ -121,7 +92,7 @@ impl Webhooks {
         paging: Paging,
     ) -> Result<Page<Delivery>, WebhookError> {
         let (by, id) = (by.clone(), id.clone());
-        let state = state.map_or("", DeliveryState::name);
+        let state = state.map_or("", DeliveryState::as_str);
         let look = async move |tx: &mut Tx| {
             own(tx, &by, &id, Action::Read).await?;
             let (total,): (u64,) = tx.one(&sql::COUNT_DELIVERIES, args![id, state]).await?;

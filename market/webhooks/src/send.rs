@@ -173,7 +173,7 @@ impl Webhooks {
                 tx.execute(&sql::POSTPONE_DELIVERY, args![due.id, due.attempts, now.after(wait)]).await?
             } else {
                 let state = if is_ok(&answer) { DeliveryState::Delivered } else { DeliveryState::Dead };
-                tx.execute(&sql::END_DELIVERY, args![due.id, due.attempts, state.name(), now]).await?
+                tx.execute(&sql::END_DELIVERY, args![due.id, due.attempts, state.as_str(), now]).await?
             };
             if written == 0 {
                 return Ok(()); // taken over after a long pause of this process, or removed with its endpoint

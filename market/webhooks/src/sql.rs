@@ -2,7 +2,7 @@
 
 use store::{FromRow, Row, StoreError, sql};
 
-use crate::deliveries::{Attempt, Delivery, DeliveryState};
+use crate::deliveries::{Attempt, Delivery};
 use crate::endpoint::Endpoint;
 use crate::send::Due;
 
@@ -79,12 +79,6 @@ impl FromRow for Endpoint {
             version: row.get(9)?,
             created_at: row.get(10)?,
         })
-    }
-}
-
-impl store::FromValue for DeliveryState {
-    fn from_value(value: store::Value<'_>) -> Result<Self, String> {
-        String::from_value(value)?.parse().map_err(str::to_owned)
     }
 }
 

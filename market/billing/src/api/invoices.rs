@@ -101,7 +101,7 @@ pub(super) async fn find(
 /// The document as a PDF to be saved.
 pub(crate) async fn paper(room: &Billing, by: &Caller, invoice: &str) -> Result<Response, Failure> {
     let bill = room.bill(by, &id::<InvoiceId>(invoice, "invoice")?).await?;
-    let name = format!("{}-{}.pdf", bill.invoice.kind.word(), bill.invoice.number().replace(' ', "-"));
+    let name = format!("{}-{}.pdf", bill.invoice.kind.as_str(), bill.invoice.number().replace(' ', "-"));
     let room = room.clone();
     let written = tokio::task::spawn_blocking(move || room.paper(&bill)).await;
     let bytes = written.map_err(|error| store::StoreError::Database(error.to_string()))??;

@@ -167,7 +167,7 @@ async fn list(room: &Billing, visit: Visit, side: Side, asked: Asked, form: Opti
             "Sell",
         ),
     };
-    let word = state.map_or("", Stand::word);
+    let word = state.map_or("", Stand::as_str);
     let base = format!("{here}?state={word}&q={}&", plain(&asked.q));
     let shell = visit.shell.clone().page(format!("{title} - {group}"), key).crumb(group, "").crumb(title, "");
     let page = SoldPage {
@@ -212,8 +212,8 @@ fn filled(asked: &Asked, setting: Option<&SellerSetting>) -> FormState {
 }
 
 fn states() -> Vec<Choice> {
-    let label = |state: &Stand| face::parts::State::of(state.word()).label;
-    let words = Stand::ALL.iter().map(|state| Choice::new(state.word(), &label(state), ""));
+    let label = |state: &Stand| face::parts::State::of(state.as_str()).label;
+    let words = Stand::ALL.iter().map(|state| Choice::new(state.as_str(), &label(state), ""));
     std::iter::once(Choice::new("", "All", "")).chain(words).collect()
 }
 

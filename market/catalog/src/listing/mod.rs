@@ -25,9 +25,10 @@ kernel::id!(
 );
 store::id_values!(ListingId);
 
-names! {
+store::words! {
     /// What is sold, which decides how it is delivered.
-    Kind, "kind of listing" {
+    #[derive(utoipa::ToSchema)]
+    Kind, "expected a kind of listing" {
         /// A package of a registry.
         Package = "package",
         /// A managed service.
@@ -43,9 +44,10 @@ names! {
     }
 }
 
-names! {
+store::words! {
     /// Whether a listing is on sale.
-    ListingState, "state of a listing" {
+    #[derive(utoipa::ToSchema)]
+    ListingState, "expected the state of a listing" {
         /// Only its seller sees it.
         Draft = "draft",
         /// On sale.

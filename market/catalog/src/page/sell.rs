@@ -140,8 +140,9 @@ pub(super) async fn create(State(catalog): State<Catalog>, visit: Visit, Form(ty
     let (by, form) = (visit.caller.clone(), typed.clone());
     let create = async move |tx: &mut Tx| {
         let org = Some(form.get("seller")).filter(|org| !org.is_empty());
-        let kind = form.get("kind").parse().map_err(|detail: String| CatalogError::field("/kind", detail))?;
-        sell::draft(tx, &by, org, kind, &typed::text(&form)?).await
+        let kind = form.get("kind");
+        let none = |_| CatalogError::field("/kind", format!("There is no kind of listing `{kind}`."));
+        sell::draft(tx, &by, org, kind.parse().map_err(none)?, &typed::text(&form)?).await
     };
     match catalog.store.write(create).await {
         Ok(listing) => Ok(done(

@@ -105,7 +105,7 @@ impl OrderView {
         let Placed { order, lines } = placed;
         Self {
             id: order.id.to_string(),
-            status: order.state.word(),
+            status: order.state.as_str(),
             expires_at: order.hold.ends_at,
             ticket: lines.first().map(|line| TicketView {
                 id: line.thing().to_owned(),
@@ -139,7 +139,7 @@ impl HoldView {
     fn of(hold: &Hold) -> Self {
         Self {
             id: hold.id.to_string(),
-            state: hold.state.word(),
+            state: hold.state.as_str(),
             ends_at: hold.ends_at,
             extended: hold.extended,
             extension_seconds: hold.extension_seconds,
@@ -198,7 +198,7 @@ impl PaidView {
         Self {
             id: payment.id.to_string(),
             order_id: payment.subject.clone(),
-            status: payment.state.name(),
+            status: payment.state.as_str(),
             amount: payment.amount.major_number(),
             amount_minor: payment.amount.minor,
             currency: payment.amount.currency.to_string(),
@@ -234,7 +234,7 @@ impl RefundView {
             id: plan.id.to_string(),
             order_id: plan.order.to_string(),
             refund_id: plan.refund.as_ref().map(ToString::to_string),
-            status: plan.state.word(),
+            status: plan.state.as_str(),
             amount_minor: plan.amount_minor,
             give_back: plan.give_back,
             reason: plan.reason.clone(),

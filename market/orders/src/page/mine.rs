@@ -76,7 +76,7 @@ async fn list(orders: &Orders, visit: Visit, side: Side, asked: Asked) -> Answer
         }
         Side::Operator => ("Orders", "Everybody's orders.", "/operator/orders", "all-orders", "Operate"),
     };
-    let word = state.map_or("", OrderState::word);
+    let word = state.map_or("", OrderState::as_str);
     let query: String = [("state", word), ("q", &asked.q)]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -134,7 +134,7 @@ fn percent(text: &str) -> String {
 fn states() -> Vec<Choice> {
     let words = OrderState::ALL
         .iter()
-        .map(|state| Choice::new(state.word(), &web::face::parts::State::of(state.word()).label, ""));
+        .map(|state| Choice::new(state.as_str(), &web::face::parts::State::of(state.as_str()).label, ""));
     std::iter::once(Choice::new("", "All", "")).chain(words).collect()
 }
 

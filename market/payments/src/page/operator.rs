@@ -59,7 +59,7 @@ pub(super) async fn list(
     let found = room.search(&visit.caller, &asked.q, &asked.state, paging).await?;
     let described = room.described(&visit.caller, &found.items).await?;
     let notices = room.inbox(&visit.caller, "", NOTICES).await?.items;
-    let states = Stage::ALL.map(|state| Choice::new(state.name(), state.name(), ""));
+    let states = Stage::ALL.map(|state| Choice::new(state.as_str(), state.as_str(), ""));
     let query: String = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("q", &asked.q), ("state", &asked.state)])
         .finish();

@@ -143,7 +143,7 @@ impl Purpose for Till {
                 DisputeState::Lost => (Account::Seller(seller()), held),
             };
             let leg = NewTransfer::new(debit, credit, dispute.amount, "dispute");
-            Ok(ledger::post(tx, now, &format!("{}/{}", dispute.id, dispute.state.name()), &[leg]).await?)
+            Ok(ledger::post(tx, now, &format!("{}/{}", dispute.id, dispute.state.as_str()), &[leg]).await?)
         })
     }
 }
