@@ -47,7 +47,9 @@ export async function story(tell) {
   mkdirSync(given.pictures, { recursive: true });
   // Without these Chromium looks for hosts of its maker at every start.
   const quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"];
+    "--disable-component-update", "--disable-sync",
+    // A camera that shows a test picture.
+    "--use-fake-device-for-media-stream"];
   const browser = await driver.launch({ executablePath: chromium(), args: quiet });
   try {
     await tell(browser);

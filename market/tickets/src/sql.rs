@@ -41,6 +41,10 @@ sql! {
     pub(crate) INSERT_TICKET = "insert into ticket (id, event, owner, title, category, seat, offer, unit, order_id, line, \
         buyer, price_minor, currency, state, listing, generation, version, created_at, updated_at) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, 1, $16, $16)";
+    /// Tickets by id, for lists of scans: one statement for all.
+    pub(crate) LIST_TICKETS_BY_ID = "select id, event, owner, title, category, seat, offer, unit, order_id, line, buyer, \
+        price_minor, currency, state, listing, generation, checked_in_at, checked_in_by, version, created_at, updated_at \
+        from ticket where id in each($1)";
     pub(crate) INSERT_SALE = "insert into ticket_sale (ticket, order_id, line, buyer, sold_at) \
         values ($1, $2, $3, $4, $5)";
     pub(crate) FIND_TICKET = "select id, event, owner, title, category, seat, offer, unit, order_id, line, buyer, price_minor, \

@@ -11,7 +11,7 @@ use store::{Tx, args};
 use crate::error::TicketError;
 use crate::events::{AboutTicket, TicketUpdated};
 use crate::organise::changed;
-use crate::owned::{find_ticket, own_ticket, save};
+use crate::owned::{TicketView, find_ticket, own_ticket, save, views};
 use crate::ticket::{Ticket, TicketId, TicketState};
 use crate::{Tickets, sql};
 
@@ -75,6 +75,20 @@ impl Tickets {
         self.store.write(write).await
     }
 
+    /// The ticket that a link which came by mail leads to; looking takes nothing.
+    ///
+    /// # Errors
+    /// [`TicketError::ClaimSpent`], [`TicketError::Identity`] for a stranger.
+    pub async fn sent_ticket(&self, by: &Caller, token: &str) -> Result<TicketView, TicketError> {
+        by.account()?;
+        let (by, hash) = (by.clone(), hashed(token));
+        let read = async move |tx: &mut Tx| {
+            let ticket = sent(tx, by.now(), &hash).await?;
+            views(tx, &by, vec![ticket]).await?.pop().ok_or(TicketError::ClaimSpent)
+        };
+        self.store.read(read).await
+    }
+
     /// Takes a ticket by the link that came by mail.
     ///
     /// # Errors
@@ -82,10 +96,8 @@ impl Tickets {
     pub async fn claim(&self, by: &Caller, token: &str) -> Result<Ticket, TicketError> {
         let (to, hash, now) = (AccountId::from(&by.account()?.user), hashed(token), by.now());
         let write = async move |tx: &mut Tx| {
-            let found: Option<(TicketId, u32)> = tx.first(&sql::FIND_CLAIM, args![hash, now]).await?;
-            let (id, generation) = found.ok_or(TicketError::ClaimSpent)?;
-            let ticket = find_ticket(tx, &id).await?;
-            if ticket.generation != generation || ticket.state != TicketState::Valid || ticket.owner == to {
+            let ticket = sent(tx, now, &hash).await?;
+            if ticket.owner == to {
                 return Err(TicketError::ClaimSpent);
             }
             changed(tx.execute(&sql::SPEND_CLAIM, args![hash, now]).await?)?;
@@ -118,6 +130,18 @@ impl Tickets {
             mail::Message { to: claim.mail, subject: format!("A ticket for {title}"), text, html: None };
         self.mailer.send(&message, now).await?;
         Ok(())
+    }
+}
+
+/// The ticket of a link that is good, in the hands of who sent it.
+async fn sent(tx: &mut Tx, now: Timestamp, hash: &str) -> Result<Ticket, TicketError> {
+    let found: Option<(TicketId, u32)> = tx.first(&sql::FIND_CLAIM, args![hash, now]).await?;
+    let (id, generation) = found.ok_or(TicketError::ClaimSpent)?;
+    let ticket = find_ticket(tx, &id).await?;
+    if ticket.generation == generation && ticket.state == TicketState::Valid {
+        Ok(ticket)
+    } else {
+        Err(TicketError::ClaimSpent)
     }
 }
 

@@ -5,12 +5,14 @@ mod house;
 
 use catalog::{Unit, Want};
 use house::visitor::{Answer, Visitor};
-use house::{DAY, House, migrations};
+use house::{DAY, House, migrations, usd};
 use identity::Role;
+use kernel::Currency;
 use scraper::{Html, Selector};
 use serde_json::json;
 use store::testing::both;
-use tickets::{Admission, Category, Event};
+use tickets::{Admission, Category, Event, NewCategory};
+use web::Expected;
 
 async fn on_both(test: impl AsyncFn(House)) {
     both(&migrations(), async |store| test(House::on(store)).await).await;
@@ -184,6 +186,92 @@ async fn the_page_of_a_ticket_says_who_gets_the_money_before_it_is_given_back() 
         let ada = Visitor::again(&house, "ada").await;
         let text = ada.get(&other).await.text;
         assert!(text.contains("The organiser took tickets back until"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_says_whom_a_code_admits_and_may_use_the_camera() {
+    on_both(async |house| {
+        let mia = Visitor::named(&house, "mia", &[Role::User, Role::Publisher]).await;
+        let ada = Visitor::named(&house, "ada", &[Role::User]).await;
+        let (event, category) = organised(&house, &mia).await;
+        let bought = house.buys(&ada.caller(), vec![Want::some(category.offer, 2)]).await;
+        let codes =
+            [house.code(&ada.caller(), &bought[0]).await, house.code(&ada.caller(), &bought[1]).await];
+        let door = format!("/sell/events/{}/check-in", event.id);
+        let page = mia.get(&door).await;
+        assert!(
+            page.header("permissions-policy").contains("camera=(self)"),
+            "{}",
+            page.header("permissions-policy")
+        );
+        assert!(mia.get("/sell/events").await.header("permissions-policy").contains("camera=()"));
+        assert!(page.text.contains("0 of 2 inside") && page.text.contains("No devices yet"), "{}", page.text);
+        let name = chosen(&page.text, "[name=scan]").remove(0);
+        let scan = async |name: &str, code: &str| {
+            let text = mia.form(&door, &format!("code={code}&door=North&scan={name}")).await.text;
+            let html = Html::parse_document(&text);
+            let said =
+                html.select(&Selector::parse("[role=alert] b").unwrap()).next().unwrap().text().collect();
+            (said, text)
+        };
+        let said = |answer: (String, String)| answer.0;
+        assert_eq!(said(scan(&name, &codes[0]).await), "Let in");
+        assert_eq!(said(scan(&name, &codes[0]).await), "Let in", "the same form again is the same scan");
+        assert_eq!(
+            said(scan(&name, &codes[1]).await),
+            "Let in",
+            "an earlier form with another code is another one"
+        );
+        house.later(5);
+        let (again, text) = scan("another", &codes[0]).await;
+        assert_eq!(again, "Used before: do not let in");
+        assert!(text.contains("2 of 2 inside") && text.contains("Admission \u{b7} ada"), "{text}");
+        assert!(!text.contains(bought[0].id.as_str()), "no raw ids");
+
+        let made = mia.form(&format!("/sell/events/{}/devices", event.id), "name=Gate").await.text;
+        assert!(made.contains("chk_"), "{made}");
+        let device = house.tickets.devices(&mia.caller(), &event.id).await.unwrap().remove(0);
+        let revoke = format!("/sell/events/{}/devices/{}/revoke", event.id, device.id);
+        assert_eq!(ada.form(&revoke, "").await.status, 403, "who does not organise");
+        assert_eq!(mia.form(&revoke, "").await.to, door);
+        assert!(mia.get(&door).await.text.contains("Taken back"));
+    })
+    .await;
+}
+
+/// A published event of the visitor's with tickets for 19 dollars.
+async fn organised(house: &House, by: &Visitor) -> (Event, Category) {
+    let (room, by) = (&house.tickets, by.caller());
+    let event = room.create_event(&by, None, house.text(), Currency::USD).await.unwrap();
+    let price = usd(1_900);
+    let new = NewCategory { name: "Admission".to_owned(), price, admission: Admission::General(5) };
+    let category = room.add_category(&by, &event.id, new).await.unwrap();
+    (room.publish_event(&by, &event.id, Expected::Whatever).await.unwrap(), category)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_ticket_says_what_it_is_before_it_is_taken() {
+    on_both(async |house| {
+        let (_, category) = house.concert(3).await;
+        let (ada, bob) = (
+            Visitor::named(&house, "ada", &[Role::User]).await,
+            Visitor::named(&house, "bob", &[Role::User]).await,
+        );
+        let ticket = house.buys(&ada.caller(), vec![Want::some(category.offer, 1)]).await.remove(0);
+        house.tickets.send_ticket(&ada.caller(), &ticket.id, "bob@example.com").await.unwrap();
+        house.work().await;
+        let mail = house.last_mail();
+        let token = mail.split("/tickets/claim/").nth(1).unwrap().split_whitespace().next().unwrap();
+        let link = format!("/tickets/claim/{token}");
+        assert_eq!(Visitor::stranger(&house).get(&link).await.status, 401);
+        let text = bob.get(&link).await.text;
+        assert!(text.contains("ada sent you a ticket") && text.contains("Teatro Comunale"), "{text}");
+        assert!(ada.get(&link).await.text.contains("It is yours already."));
+        assert_eq!(bob.form(&link, "").await.to, format!("/tickets/{}", ticket.id));
+        let spent = bob.get(&link).await;
+        assert_eq!((spent.status, spent.text.contains("used before")), (410, true), "{}", spent.text);
     })
     .await;
 }

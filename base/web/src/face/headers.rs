@@ -12,6 +12,10 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 pub const PERMISSIONS_POLICY: &str =
     "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()";
 
+/// The same for a page that scans with the camera. The browser still asks the person.
+pub const WITH_CAMERA: &str =
+    "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()";
+
 /// The headers of every page.
 pub const SECURITY: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -20,6 +24,11 @@ pub const SECURITY: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
 ];
+
+/// Lets this one page ask for the camera, see [`WITH_CAMERA`].
+pub fn allow_camera(headers: &mut HeaderMap) {
+    headers.insert(HeaderName::from_static("permissions-policy"), HeaderValue::from_static(WITH_CAMERA));
+}
 
 /// Adds [`SECURITY`] to `headers` where a header is not set already.
 pub fn secure(headers: &mut HeaderMap) {

@@ -33,6 +33,7 @@ const NO_FLASH: HeaderValue =
     HeaderValue::from_static("fondaco_flash=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
 
 pub use forms::FormState;
+pub use headers::allow_camera;
 pub use shell::{Audience, Crumb, Kind, Notice, Place, Sheet, Shell, SignedIn, Site, Theme};
 pub use typed::{Typed, Wrong};
 

@@ -4,13 +4,17 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use identity::{Action, Subject, Visit};
+use kernel::Timestamp;
+use sha2::{Digest, Sha256};
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
 use web::{Failure, Form, Path};
 
+use super::public::led;
+use super::seen::Seen;
 use super::{Answer, id};
-use crate::check_in::{Guard, Kept, Said, Scan, Verdict};
+use crate::check_in::{Guard, Said, Scan, Verdict};
 use crate::ticket::TicketState;
-use crate::{Device, EventId, Tickets};
+use crate::{Device, DeviceId, EventId, EventText, Tickets, zone};
 
 #[derive(Template)]
 #[template(path = "tickets/check_in.html")]
@@ -18,28 +22,37 @@ struct DoorPage {
     shell: Shell,
     event_id: EventId,
     title: String,
-    inside: u64,
-    expected: u64,
+    zone: String,
+    /// How many are in, of how many; none for staff who do not see the sales.
+    inside: Option<(u64, u64)>,
     said: Option<Said>,
-    words: &'static str,
-    scans: Vec<Kept>,
-    conflicts: Vec<Kept>,
+    scans: Vec<Seen>,
+    conflicts: Vec<Seen>,
     devices: Vec<Device>,
     /// The token of a device that was just made.
     token: Option<String>,
+    /// Names the next scan, so that the form sent twice is one scan.
+    scan: String,
     form: FormState,
 }
 
-/// What staff are told.
-fn words(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Admitted => "Let in",
-        Verdict::Again => "Used before: do not let in",
-        Verdict::Superseded => "The ticket has another owner now: do not let in",
-        Verdict::OtherEvent => "For another event: do not let in",
-        Verdict::NotValid => "Given back or refunded: do not let in",
-        Verdict::Cancelled => "The event is cancelled",
-        Verdict::Unknown => "No ticket of this market: do not let in",
+impl DoorPage {
+    /// What staff are told of a scan.
+    fn result(&self, verdict: &Verdict) -> &'static str {
+        match verdict {
+            Verdict::Admitted => "Let in",
+            Verdict::Again => "Used before",
+            Verdict::Superseded => "It has another owner now",
+            Verdict::OtherEvent => "For another event",
+            Verdict::NotValid => "Given back or refunded",
+            Verdict::Cancelled => "The event is cancelled",
+            Verdict::Unknown => "No ticket of this market",
+        }
+    }
+
+    /// The time of day at the door.
+    fn time(&self, at: &Timestamp) -> String {
+        zone::time_of_day(*at, &self.zone)
     }
 }
 
@@ -52,14 +65,19 @@ async fn page(
     form: FormState,
 ) -> Result<Response, Failure> {
     let by = visit.caller.clone();
-    let (scans, conflicts) = tickets.scans(&Guard::Staff(by.clone()), &id).await?;
+    let (scans, conflicts) = tickets.seen_at_door(&by, &id).await?;
     let view = tickets.event(&by, &id).await?;
     // Staff who may scan need not be those who see the sales.
-    let sales = tickets.sales(&by, &id).await.unwrap_or_default();
+    let sales = tickets.sales(&by, &id).await.ok();
     let devices = tickets.devices(&by, &id).await.unwrap_or_default();
-    let of =
-        |wanted: &[TicketState]| sales.iter().filter(|s| wanted.contains(&s.state)).map(|s| s.count).sum();
-    let title = view.event.text.title;
+    let expected = [TicketState::Valid, TicketState::Listed, TicketState::CheckedIn];
+    let inside = sales.map(|sales| {
+        let of = |wanted: &[TicketState]| {
+            sales.iter().filter(|row| wanted.contains(&row.state)).map(|row| row.count).sum()
+        };
+        (of(&[TicketState::CheckedIn]), of(&expected))
+    });
+    let EventText { title, zone, .. } = view.event.text;
     let shell =
         visit.shell.page(format!("Check-in, {title} - Sell"), "sell-events").with_sheet(Sheet::Market);
     let shell = shell
@@ -68,9 +86,8 @@ async fn page(
         .crumb("Check-in", "");
     let page = DoorPage {
         shell,
-        inside: of(&[TicketState::CheckedIn]),
-        expected: of(&[TicketState::Valid, TicketState::Listed, TicketState::CheckedIn]),
-        words: said.as_ref().map_or("", |said| words(said.verdict)),
+        zone,
+        inside,
         said,
         title,
         event_id: id,
@@ -78,9 +95,12 @@ async fn page(
         conflicts,
         devices,
         token,
+        scan: kernel::random_text::<12>(),
         form,
     };
-    Ok(face::html(&page.shell, &page))
+    let mut answer = face::html(&page.shell, &page);
+    face::allow_camera(answer.headers_mut());
+    Ok(answer)
 }
 
 /// `GET /sell/events/{id}/check-in`.
@@ -102,11 +122,19 @@ pub(super) async fn scan(
         code: typed.get("code").to_owned(),
         device: typed.get("door").to_owned(),
         scanned_at: None,
-        id: None,
+        id: Some(typed.get("scan"))
+            .filter(|name| !name.is_empty())
+            .map(|name| scan_id(name, typed.get("code"))),
     };
     let said = tickets.check_in(&Guard::Staff(visit.caller.clone()), &id, vec![scan]).await?.pop();
     let form = FormState::with(&[("door", typed.get("door"))]);
     page(&tickets, visit, id, said, None, form).await
+}
+
+/// The same form sent twice is one scan; with another code, as after going back to an earlier page, it is another one.
+fn scan_id(name: &str, code: &str) -> String {
+    let hash = hex::encode(Sha256::digest(code.trim()));
+    format!("{}-{}", name.chars().take(40).collect::<String>(), hash.get(..16).unwrap_or_default())
 }
 
 /// `POST /sell/events/{id}/devices`: shows the token of a new device once.
@@ -128,4 +156,16 @@ pub(super) async fn add_device(
             page(&tickets, visit, id, None, None, form).await
         }
     }
+}
+
+/// `POST /sell/events/{id}/devices/{device}/revoke`: its token is good for nothing any more.
+pub(super) async fn revoke_device(
+    State(tickets): State<Tickets>,
+    visit: Visit,
+    Path((event, device)): Path<(String, String)>,
+) -> Answer {
+    visit.account()?;
+    let (event, device) = (id::<EventId>(&event, "event")?, id::<DeviceId>(&device, "device")?);
+    tickets.revoke_device(&visit.caller, &event, &device).await?;
+    Ok(led(&format!("/sell/events/{event}/check-in"), "The device scans no more."))
 }

@@ -265,15 +265,21 @@ pub(super) async fn sell(
 #[template(path = "tickets/claim.html")]
 struct ClaimPage {
     shell: Shell,
+    view: TicketView,
     token: String,
 }
 
 /// `GET /tickets/claim/{token}`: asks first, so that a program that only looks at links takes nothing.
-pub(super) async fn claim_page(visit: Visit, Path(token): Path<String>) -> Answer {
-    visit.account()?;
+pub(super) async fn claim_page(
+    State(tickets): State<Tickets>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Answer {
+    let view = tickets.sent_ticket(&visit.caller, &token).await?;
     let token =
         token.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(80).collect();
-    let page = ClaimPage { shell: shell(visit, "Take a ticket - Tickets").crumb("Take a ticket", ""), token };
+    let page =
+        ClaimPage { shell: shell(visit, "Take a ticket - Tickets").crumb("Take a ticket", ""), view, token };
     Ok(face::html(&page.shell, &page))
 }
 

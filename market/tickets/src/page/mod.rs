@@ -5,6 +5,7 @@ mod choice;
 mod door;
 mod mine;
 mod public;
+mod seen;
 mod sell;
 mod typed;
 
@@ -49,6 +50,7 @@ pub fn pages(tickets: Tickets) -> Routes {
         .get("/sell/events/{id}/check-in", Access::Account, door::show)
         .post("/sell/events/{id}/check-in", Access::Account, door::scan)
         .post("/sell/events/{id}/devices", Access::Account, door::add_device)
+        .post("/sell/events/{id}/devices/{device}/revoke", Access::Account, door::revoke_device)
         .with_state(tickets)
 }
 

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use catalog::Catalog;
-use http::{Request, header};
+use http::{HeaderMap, Request, header};
 use identity::{Actor, Caller, NewAccount, Role, Roles, Terms};
 use kernel::Secret;
 use serde_json::Value;
@@ -23,9 +23,14 @@ pub struct Answer {
     pub status: u16,
     pub to: String,
     pub text: String,
+    headers: HeaderMap,
 }
 
 impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
@@ -77,7 +82,7 @@ impl Visitor {
         let (parts, body) = stack.around(router).oneshot(request).await.unwrap().into_parts();
         let to = parts.headers.get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
         let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
-        Answer { status: parts.status.as_u16(), to: to.unwrap_or_default(), text }
+        Answer { status: parts.status.as_u16(), to: to.unwrap_or_default(), text, headers: parts.headers }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
