@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Machine, PASSWORD, Server, package, wait};
+use support::{Machine, PASSWORD, Server, eventually, package};
 
 #[test]
 fn it_tells_where_it_is_and_ends_cleanly() {
@@ -137,15 +137,4 @@ fn doctor_knows_a_running_server() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     assert!(text.matches("a fondaco server answers").count() == 5, "{text}");
-}
-
-/// What follows the event log comes a moment later.
-fn eventually(mut holds: impl FnMut() -> bool) {
-    for _ in 0..200 {
-        if holds() {
-            return;
-        }
-        wait(std::time::Duration::from_millis(50));
-    }
-    panic!("it did not come");
 }

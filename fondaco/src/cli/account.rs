@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::{Global, Login};
 use super::client::Client;
 use super::failure::{Failure, code};
-use super::profile::{Credentials, Session, Stored};
+use super::profile::{Credentials, Session, Stored, profile_in_use};
 use super::terminal::{Terminal, read_secret_line};
 
 /// How long somebody may take to approve a sign-in in the browser.
@@ -38,7 +38,8 @@ pub(crate) async fn login(terminal: &Terminal, global: &Global, args: &Login) ->
         username: username.clone(),
         token,
     };
-    let path = Credentials::load()?.set(&global.profile, stored)?;
+    let profile = profile_in_use(global)?;
+    let path = Credentials::load()?.set(&profile, stored)?;
     if terminal.json {
         terminal.data_json(&json!({"server": client.session.server, "username": username}));
     }
@@ -114,8 +115,9 @@ async fn who(client: &Client) -> Result<String, Failure> {
 
 /// Ends the sign-in on the server and forgets it here, also when the server does not know it any more.
 pub(crate) async fn logout(terminal: &Terminal, global: &Global) -> Result<(), Failure> {
+    let profile = profile_in_use(global)?;
     let credentials = Credentials::load()?;
-    let Some(stored) = credentials.get(&global.profile) else {
+    let Some(stored) = credentials.get(&profile) else {
         terminal.say("Nobody was signed in.");
         return Ok(());
     };
@@ -128,7 +130,7 @@ pub(crate) async fn logout(terminal: &Terminal, global: &Global) -> Result<(), F
     };
     let client = Client::with(global, session)?;
     let revoked = client.send(client.request(Method::POST, &client.session.api("/api/auth/logout"))).await;
-    credentials.remove(&global.profile)?;
+    credentials.remove(&profile)?;
     match revoked {
         Ok(_) => terminal.done(format!("Signed out of {server}. The token is of no use any more.")),
         Err(failure) if failure.exit == code::SIGN_IN => {
@@ -149,9 +151,7 @@ pub(crate) async fn whoami(terminal: &Terminal, global: &Global) -> Result<(), F
     let client = Client::new(global)?;
     if client.session.token.is_none() {
         let detail = format!("Nobody is signed in to {}.", client.session.server);
-        return Err(
-            Failure::new(code::SIGN_IN, "cli.not_signed_in", "Sign in first", detail).next("fondaco login")
-        );
+        return Err(Failure::sign_in(detail));
     }
     let username = who(&client).await?;
     if terminal.json {

@@ -1,14 +1,25 @@
 //! The tree of commands. Each doc comment is what `--help` says.
 
 mod admin;
+mod market;
+mod sell;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::client::Query;
+
 pub(crate) use admin::{
     Admin, AdminAudit, AdminJob, AdminJobList, AdminJobs, AdminToken, AdminUser, AdminUserCreate,
     AdminUserList, AdminUserName,
+};
+pub(crate) use market::{
+    Browse, CheckIn, Download, Format, Line, Market, NewOrder, Order, Orders, Pay, Refund, Saved, Side, Sort,
+    Ticket, Transfer, Units,
+};
+pub(crate) use sell::{
+    Earned, Every, Listing, ListingOffer, Listings, NewListing, Payout, Sales, Versioned, Webhook,
 };
 
 const EXAMPLES: &str = "\
@@ -17,6 +28,8 @@ Examples:
   fondaco login --server https://…      sign in
   fondaco publish ./my-package          publish an npm package
   fondaco search http                   find packages
+  fondaco market list                   look at what is for sale
+  fondaco order place --offer offer-…   order some of it
   fondaco admin user list               manage users on the server's machine
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or cancelled, 4 sign in first, 5 not found, 6 conflict,
@@ -56,9 +69,9 @@ pub(crate) struct Global {
     /// The server to talk to; else FONDACO_SERVER, FONDACO_URL, or the one signed in to.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Which stored sign-in to use.
-    #[arg(long, global = true, value_name = "NAME", env = "FONDACO_PROFILE", default_value = "default")]
-    pub(crate) profile: String,
+    /// Which stored sign-in to use; else the one that `fondaco profile use` chose.
+    #[arg(long, global = true, value_name = "NAME", env = "FONDACO_PROFILE")]
+    pub(crate) profile: Option<String>,
     /// Answer every question with yes.
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
@@ -105,6 +118,30 @@ pub(crate) enum Command {
         after_help = "Examples:\n  fondaco publish\n  fondaco publish ./my-package --dry-run\n  fondaco publish my-package-1.0.0.tgz --tag next --access private"
     )]
     Publish(Publish),
+    /// Look at what is for sale.
+    #[command(subcommand)]
+    Market(Market),
+    /// Order what is for sale, pay for it, and what comes after.
+    #[command(subcommand)]
+    Order(Order),
+    /// Show, save and hand on tickets, and check them in at the door.
+    #[command(subcommand)]
+    Ticket(Ticket),
+    /// List what you sell, and put it on and off sale.
+    #[command(subcommand)]
+    Listing(Listing),
+    /// See what was sold, and what it brought.
+    #[command(subcommand)]
+    Sales(Sales),
+    /// Have what you earned paid out.
+    #[command(subcommand)]
+    Payout(Payout),
+    /// Manage addresses that are told what happens.
+    #[command(subcommand)]
+    Webhook(Webhook),
+    /// See the servers that you are signed in to, and choose the one in use.
+    #[command(subcommand)]
+    Profile(Profile),
     /// Manage API tokens of your account.
     #[command(subcommand)]
     Token(Token),
@@ -166,12 +203,27 @@ pub(crate) struct Search {
     /// Words of the name, description or keywords.
     #[arg(required = true)]
     pub(crate) words: Vec<String>,
+    /// Which of them.
+    #[command(flatten)]
+    pub(crate) part: Part,
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Part {
     /// How many to show.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) limit: u32,
     /// How many to pass over.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) offset: u32,
+}
+
+impl Part {
+    /// As the API is asked for it.
+    pub(crate) fn query(self) -> Query {
+        Query::default().and("limit", self.limit).and("offset", self.offset)
+    }
 }
 
 /// Which package.
@@ -207,6 +259,25 @@ pub(crate) enum Access {
     Private,
 }
 
+/// Stored sign-ins.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Profile {
+    /// List the stored sign-ins; the one in use is marked.
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:\n  fondaco profile list\n  fondaco profile list --json"
+    )]
+    List,
+    /// Use this sign-in from now on, where no other is named.
+    #[command(
+        after_help = "Examples:\n  fondaco login --profile work --server https://market.example.com\n  fondaco profile use work"
+    )]
+    Use {
+        /// The profile's name, as `fondaco profile list` shows it.
+        name: String,
+    },
+}
+
 /// API tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
@@ -229,8 +300,8 @@ pub(crate) struct NewToken {
     /// What it is for.
     #[arg(long, default_value = "command line")]
     pub(crate) name: String,
-    /// What it may do: read, publish, account, admin, and packages:@scope/* to restrict it. Where absent all of
-    /// them; a token of one's own then lacks admin.
+    /// What it may do: read, publish, buy, account, admin, and packages:@scope/* to restrict it. Where absent all of
+    /// them; a token of one's own then lacks buy and admin.
     #[arg(long, value_delimiter = ',')]
     pub(crate) scopes: Vec<String>,
     /// How long it is valid.
@@ -249,6 +320,13 @@ pub(crate) enum Wallet {
         after_help = "Examples:\n  fondaco wallet topup 25\n  fondaco wallet topup 25.50 --currency EUR --yes"
     )]
     Topup(TopUp),
+    /// List the saved cards that orders can be paid with.
+    #[command(after_help = "Examples:\n  fondaco wallet methods\n  fondaco wallet methods --org acme --json")]
+    Methods {
+        /// Those of an organisation which you administer.
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
+    },
     /// Show what happened to the balance, the newest first.
     #[command(
         after_help = "Examples:\n  fondaco wallet history --limit 50\n  fondaco wallet history --from 2026-01-01T00:00:00Z --json"

@@ -48,6 +48,11 @@ impl Failure {
         Self::new(code::USAGE, "cli.usage", "Wrong usage", detail)
     }
 
+    /// There is no token, and nobody but an account may do this.
+    pub(crate) fn sign_in(detail: impl Into<String>) -> Self {
+        Self::new(code::SIGN_IN, "cli.not_signed_in", "Sign in first", detail).next("fondaco login")
+    }
+
     /// Something on this machine failed.
     pub(crate) fn local(title: &str, detail: impl ToString) -> Self {
         Self::new(code::FAILED, "cli.failed", title, detail.to_string())

@@ -1,18 +1,28 @@
 //! The command line: client commands talk to a server over HTTP, operator commands work on its data.
 
 mod account;
+mod answer;
 mod args;
 mod client;
+mod download;
 mod failure;
+mod listing;
+mod market;
 mod npmrc;
 mod operate;
+mod order;
 mod packages;
+mod payout;
 mod profile;
+mod profiles;
 mod publish;
+mod sales;
 mod terminal;
+mod ticket;
 mod token;
 mod tools;
 mod wallet;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -62,6 +72,14 @@ async fn dispatch(terminal: &Terminal, cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Search(args) => packages::search(terminal, global, args).await?,
         Command::Info(args) => packages::info(terminal, global, args).await?,
         Command::Publish(args) => publish::publish(terminal, global, args).await?,
+        Command::Market(command) => market::run(terminal, global, command).await?,
+        Command::Order(command) => order::run(terminal, global, command).await?,
+        Command::Ticket(command) => ticket::run(terminal, global, command).await?,
+        Command::Listing(command) => listing::run(terminal, global, command).await?,
+        Command::Sales(command) => sales::run(terminal, global, command).await?,
+        Command::Payout(command) => payout::run(terminal, global, command).await?,
+        Command::Webhook(command) => webhook::run(terminal, global, command).await?,
+        Command::Profile(command) => profiles::run(terminal, global, command)?,
         Command::Token(command) => token::run(terminal, global, command).await?,
         Command::Wallet(command) => wallet::run(terminal, global, command).await?,
         Command::Config(ClientConfig::Npm(args)) => npmrc::npm(terminal, global, args)?,

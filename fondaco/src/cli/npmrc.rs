@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{Global, NpmConfig};
-use super::failure::{Failure, code};
+use super::failure::Failure;
 use super::profile::Session;
 use super::terminal::Terminal;
 use crate::data::replace;
@@ -20,8 +20,7 @@ pub(crate) fn npm(terminal: &Terminal, global: &Global, args: &NpmConfig) -> Res
         (Some(token), true) => token.expose().to_owned(),
         (None, true) => {
             let detail = format!("There is no token for {}.", session.server);
-            return Err(Failure::new(code::SIGN_IN, "cli.not_signed_in", "Sign in first", detail)
-                .next("fondaco login"));
+            return Err(Failure::sign_in(detail));
         }
         (_, false) => "${FONDACO_TOKEN}".to_owned(),
     };

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
+use super::answer::{list, number, text};
 use super::args::{Global, Info, Search};
 use super::client::Client;
 use super::failure::{Failure, code};
@@ -12,16 +13,12 @@ use super::terminal::Terminal;
 pub(crate) async fn search(terminal: &Terminal, global: &Global, args: &Search) -> Result<(), Failure> {
     let client = Client::new(global)?;
     let words = args.words.join(" ");
-    let (limit, offset) = (args.limit.to_string(), args.offset.to_string());
-    let query = [("q", words.as_str()), ("limit", &limit), ("offset", &offset)];
-    let address = url::Url::parse_with_params(&client.session.api("/api/packages/search"), query)
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    let answer = client.json(client.request(Method::GET, address.as_str())).await?;
+    let answer = client.get("/api/packages/search", args.part.query().and("q", &words)).await?;
     if terminal.json {
         terminal.data_json(&answer);
         return Ok(());
     }
-    let found = answer.get("results").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let found = list(&answer, "results");
     if found.is_empty() {
         terminal.say(format!("Nothing was found for `{words}`."));
         return Ok(());
@@ -41,11 +38,7 @@ pub(crate) async fn search(terminal: &Terminal, global: &Global, args: &Search) 
     };
     terminal
         .table(&["name", "version", "downloads", "score", "description"], found.iter().map(row).collect());
-    let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
-    let shown = found.len() as u64;
-    if total > shown + u64::from(args.offset) {
-        terminal.say(format!("  {shown} of {total}; more with --offset {}", u64::from(args.offset) + shown));
-    }
+    terminal.more(found.len(), args.part.offset, &answer);
     terminal.hint(format!("fondaco info {}", text(&found[0], "name")));
     Ok(())
 }
@@ -80,8 +73,8 @@ pub(crate) async fn info(terminal: &Terminal, global: &Global, args: &Info) -> R
         ("", text(&package, "description")),
         ("deprecated", text(&package, "deprecated")),
         ("licence", text(&package, "license")),
-        ("maintainers", list(&package, "maintainers")),
-        ("keywords", list(&package, "keywords")),
+        ("maintainers", names(&package, "maintainers")),
+        ("keywords", names(&package, "keywords")),
         ("repository", text(&package, "repository")),
         ("homepage", text(&package, "homepage")),
         ("downloads", number(&package, "downloads")),
@@ -100,13 +93,7 @@ pub(crate) async fn info(terminal: &Terminal, global: &Global, args: &Info) -> R
             releases.iter().map(|release| text(release, "version")).take(8).collect::<Vec<_>>().join(", "),
         ),
     ];
-    for (label, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
-        terminal.data(if label.is_empty() {
-            super::terminal::plain(value)
-        } else {
-            format!("  {label:<12} {}", super::terminal::plain(value))
-        });
-    }
+    terminal.details(&lines);
     terminal.hint(format!("npm install {name}@{newest}"));
     Ok(())
 }
@@ -150,26 +137,9 @@ fn only(package: &mut Value, name: &str, version: &str) -> Result<(), Failure> {
         .next(format!("fondaco info {name}")))
 }
 
-/// A text field; a boolean `false` and what is no text are empty.
-pub(crate) fn text(value: &Value, name: &str) -> String {
-    match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Bool(true)) => "yes".to_owned(),
-        Some(Value::Object(object)) => {
-            object.get("url").and_then(Value::as_str).unwrap_or_default().to_owned()
-        }
-        _ => String::new(),
-    }
-}
-
-fn number(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_u64).map_or_else(String::new, |number| number.to_string())
-}
-
-fn list(value: &Value, name: &str) -> String {
-    let items = value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+fn names(value: &Value, name: &str) -> String {
     let item = |item: &Value| item.as_str().map_or_else(|| text(item, "name"), str::to_owned);
-    items.iter().map(item).collect::<Vec<_>>().join(", ")
+    list(value, name).iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
 fn score(package: &Value) -> String {

@@ -11,6 +11,8 @@ use super::args::Global;
 use super::failure::Failure;
 use crate::data::replace;
 
+/// The profile where nobody chose one.
+const DEFAULT_PROFILE: &str = "default";
 /// Where a server listens that was started with the defaults.
 const DEFAULT_SERVER: &str = "http://localhost:8080";
 
@@ -40,17 +42,53 @@ pub(crate) struct Stored {
 #[serde(transparent)]
 pub(crate) struct Credentials(BTreeMap<String, Stored>);
 
+/// `$FONDACO_CONFIG_DIR`, or `fondaco` in the folder that the XDG specification names.
+fn config_folder() -> Result<PathBuf, Failure> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = folder("FONDACO_CONFIG_DIR")
+        .or_else(|| folder("XDG_CONFIG_HOME").map(|path| path.join("fondaco")))
+        .or_else(|| folder("HOME").map(|path| path.join(".config/fondaco")));
+    base.ok_or_else(|| Failure::local("No place for sign-ins", "Neither FONDACO_CONFIG_DIR nor HOME is set."))
+}
+
+/// The file with the name of the profile that `fondaco profile use` chose.
+fn choice() -> Result<PathBuf, Failure> {
+    Ok(config_folder()?.join("profile"))
+}
+
+/// The profile by `--profile`, `FONDACO_PROFILE`, what `fondaco profile use` chose, or the default.
+///
+/// # Errors
+/// When the choice cannot be read.
+pub(crate) fn profile_in_use(global: &Global) -> Result<String, Failure> {
+    if let Some(profile) = global.profile.as_ref().filter(|profile| !profile.is_empty()) {
+        return Ok(profile.clone());
+    }
+    let path = choice()?;
+    match std::fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+        Ok(_) => Ok(DEFAULT_PROFILE.to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(DEFAULT_PROFILE.to_owned()),
+        Err(error) => {
+            let detail = format!("{}: {error}.", path.display());
+            Err(Failure::local("The choice of a profile cannot be read", detail))
+        }
+    }
+}
+
+/// Remembers which profile is used where none is named.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn choose(name: &str) -> Result<(), Failure> {
+    let path = choice()?;
+    crate::data::DataDir::open(path.parent().unwrap_or(&path))?;
+    Ok(replace(&path, &format!("{name}\n"))?)
+}
+
 impl Credentials {
-    /// `$FONDACO_CONFIG_DIR`, or `fondaco` in the folder that the XDG specification names.
     fn path() -> Result<PathBuf, Failure> {
-        let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let base = folder("FONDACO_CONFIG_DIR")
-            .or_else(|| folder("XDG_CONFIG_HOME").map(|path| path.join("fondaco")))
-            .or_else(|| folder("HOME").map(|path| path.join(".config/fondaco")));
-        let base = base.ok_or_else(|| {
-            Failure::local("No place for sign-ins", "Neither FONDACO_CONFIG_DIR nor HOME is set.")
-        })?;
-        Ok(base.join("credentials.toml"))
+        Ok(config_folder()?.join("credentials.toml"))
     }
 
     /// Reads the file; empty where there is none.
@@ -74,6 +112,11 @@ impl Credentials {
 
     pub(crate) fn get(&self, profile: &str) -> Option<&Stored> {
         self.0.get(profile)
+    }
+
+    /// All of them, by the names of their profiles.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Stored)> {
+        self.0.iter().map(|(name, stored)| (name.as_str(), stored))
     }
 
     /// Keeps a sign-in.
@@ -115,7 +158,7 @@ impl Session {
     /// When an address is none, or the stored sign-ins cannot be read.
     pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
         let credentials = Credentials::load()?;
-        let stored = credentials.get(&global.profile);
+        let stored = credentials.get(&profile_in_use(global)?);
         let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let asked = global.server.clone().or_else(|| read("FONDACO_SERVER")).or_else(|| read("FONDACO_URL"));
         let (server, registry) = match (asked, stored, read("ELIDE_API_URL"), read("ELIDE_REGISTRY_URL")) {

@@ -14,7 +14,7 @@ use sha2::Sha512;
 
 use super::args::{Access, Global, Publish};
 use super::client::Client;
-use super::failure::{Failure, code};
+use super::failure::Failure;
 use super::terminal::Terminal;
 use crate::config::round_size;
 
@@ -61,9 +61,7 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
     }
     if client.session.token.is_none() {
         let detail = format!("Publishing to {} needs an account.", client.session.server);
-        return Err(
-            Failure::new(code::SIGN_IN, "cli.not_signed_in", "Sign in first", detail).next("fondaco login")
-        );
+        return Err(Failure::sign_in(detail));
     }
     terminal.confirm(&format!("Publish this to {}?", client.session.server))?;
     send(terminal, &client, args, &packed).await?;
@@ -186,7 +184,7 @@ async fn send(terminal: &Terminal, client: &Client, args: &Publish, packed: &Pac
     let (head, tail) = document(&client.session.registry, args, packed);
     let encoded = packed.size_bytes.div_ceil(3) * 4;
     let length = head.len() as u64 + encoded + tail.len() as u64;
-    let bar = progress(terminal, packed.size_bytes);
+    let bar = terminal.progress(Some(packed.size_bytes));
     let file = tokio::fs::File::open(&packed.path).await?;
     let body = stream(head, file, tail, bar.clone());
     let address = client.session.npm(&packed.name.replace('/', "%2f"));
@@ -253,19 +251,6 @@ fn stream(
     });
     let once = |bytes: Bytes| futures_util::stream::once(std::future::ready(Ok(bytes)));
     once(head).chain(pieces).chain(once(tail))
-}
-
-fn progress(terminal: &Terminal, size_bytes: u64) -> indicatif::ProgressBar {
-    if terminal.quiet || !terminal.interactive {
-        return indicatif::ProgressBar::hidden();
-    }
-    let bar = indicatif::ProgressBar::new(size_bytes);
-    if let Ok(style) =
-        indicatif::ProgressStyle::with_template("  {bar:30} {bytes}/{total_bytes} {bytes_per_sec}")
-    {
-        bar.set_style(style);
-    }
-    bar
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::args::{Color, Global};
 use super::failure::Failure;
@@ -16,7 +18,8 @@ pub(crate) struct Terminal {
     pub(crate) yes: bool,
     /// Somebody can answer questions.
     pub(crate) interactive: bool,
-    colored: bool,
+    /// Colours are wanted.
+    pub(crate) colored: bool,
 }
 
 /// A colour of standard error; standard output stays plain text.
@@ -103,6 +106,36 @@ impl Terminal {
             column.set_padding((0, 2));
         }
         self.data(table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// Prints what there is to say of one thing: values below each other, those without a label first in their line.
+    pub(crate) fn details(&self, lines: &[(&str, String)]) {
+        for (label, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+            let value = plain(value);
+            self.data(if label.is_empty() { value } else { format!("  {label:<12} {value}") });
+        }
+    }
+
+    /// Says how much of a list was shown, where its `total` is more.
+    pub(crate) fn more(&self, shown: usize, offset: u32, answer: &Value) {
+        let (shown, offset) = (shown as u64, u64::from(offset));
+        let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
+        if total > shown + offset && shown > 0 {
+            self.say(format!("  {shown} of {total}; more with --offset {}", offset + shown));
+        }
+    }
+
+    /// A bar that fills up to `size_bytes`, or turns where the size is not known; where nobody looks, nothing.
+    pub(crate) fn progress(&self, size_bytes: Option<u64>) -> ProgressBar {
+        if self.quiet || !self.interactive {
+            return ProgressBar::hidden();
+        }
+        let Some(size_bytes) = size_bytes else { return ProgressBar::new_spinner() };
+        let bar = ProgressBar::new(size_bytes);
+        match ProgressStyle::with_template("  {bar:30} {bytes}/{total_bytes} {bytes_per_sec}") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     }
 
     /// Says what was done or is going on.

@@ -4,10 +4,10 @@ use kernel::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::answer::{list as listed, text, time};
 use super::args::{Global, NewToken, Token};
-use super::client::Client;
+use super::client::{Client, checked_id};
 use super::failure::Failure;
-use super::packages::text;
 use super::terminal::Terminal;
 
 const PATH: &str = "/api/tokens";
@@ -16,7 +16,7 @@ const DEFAULT_SCOPES: [&str; 3] = ["read", "publish", "account"];
 
 /// Runs a command about tokens.
 pub(crate) async fn run(terminal: &Terminal, global: &Global, command: &Token) -> Result<(), Failure> {
-    let client = Client::new(global)?;
+    let client = Client::signed_in(global)?;
     match command {
         Token::Create(new) => create(terminal, &client, new).await,
         Token::List => list(terminal, &client).await,
@@ -45,7 +45,7 @@ async fn list(terminal: &Terminal, client: &Client) -> Result<(), Failure> {
         terminal.data_json(&answer);
         return Ok(());
     }
-    let tokens = answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let tokens = listed(&answer, "items");
     terminal.table(&HEAD, tokens.iter().map(row).collect());
     if tokens.is_empty() {
         terminal.say("There is no token.");
@@ -58,30 +58,21 @@ async fn list(terminal: &Terminal, client: &Client) -> Result<(), Failure> {
 pub(super) const HEAD: [&str; 6] = ["id", "name", "starts with", "scopes", "expires", "last used"];
 
 fn row(token: &Value) -> Vec<String> {
-    let scopes = token.get("scopes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let scopes = scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
-    let or = |name: &str, absent: &str| {
-        let time = text(token, name);
-        match time.split_once('.') {
-            Some((seconds, _)) => format!("{seconds}Z"),
-            None if time.is_empty() => absent.to_owned(),
-            None => time,
-        }
-    };
+    let scopes = listed(token, "scopes").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+    let or_never =
+        |name: &str| Some(time(token, name)).filter(|time| !time.is_empty()).unwrap_or("never".to_owned());
     vec![
         text(token, "id"),
         text(token, "name"),
         text(token, "hint"),
         scopes,
-        or("expiresAt", "never"),
-        or("lastUsedAt", "never"),
+        or_never("expiresAt"),
+        or_never("lastUsedAt"),
     ]
 }
 
 async fn revoke(terminal: &Terminal, client: &Client, id: &str) -> Result<(), Failure> {
-    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(Failure::usage("A token's id looks like token-0193….").next("fondaco token list"));
-    }
+    let id = checked_id("token", id)?;
     client.send(client.request(Method::DELETE, &client.session.api(&format!("{PATH}/{id}")))).await?;
     terminal.done(format!("The token {id} is of no use any more."));
     Ok(())

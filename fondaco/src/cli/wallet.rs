@@ -1,51 +1,33 @@
-//! `wallet balance`, `topup`, `history`: the money that an account pays orders from.
+//! `wallet balance`, `topup`, `methods`, `history`: the money that an account pays orders from.
 
-use kernel::{Currency, Money};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+use super::answer::{list, money, number, text, time};
 use super::args::{Global, History, TopUp, Wallet, Whose};
-use super::client::Client;
+use super::client::{Client, Query};
 use super::failure::Failure;
-use super::packages::text;
 use super::terminal::Terminal;
 
 /// Runs a command about the wallet.
 pub(crate) async fn run(terminal: &Terminal, global: &Global, command: &Wallet) -> Result<(), Failure> {
-    let client = Client::new(global)?;
+    let client = Client::signed_in(global)?;
     match command {
         Wallet::Balance(whose) => balance(terminal, &client, whose).await,
         Wallet::Topup(args) => top_up(terminal, &client, args).await,
+        Wallet::Methods { org } => methods(terminal, &client, org.as_ref()).await,
         Wallet::History(args) => history(terminal, &client, args).await,
     }
 }
 
-/// An address below `/api` for this wallet.
-fn address(client: &Client, path: &str, whose: &Whose, more: &[(&str, String)]) -> Result<String, Failure> {
-    let org = whose.org.iter().map(|org| ("organisation", org.clone()));
-    let currency = whose.currency.iter().map(|currency| ("currency", currency.clone()));
-    let query: Vec<_> = org.chain(currency).chain(more.iter().cloned()).collect();
-    let address = url::Url::parse_with_params(&client.session.api(path), query);
-    address.map(String::from).map_err(|error| Failure::usage(error.to_string()))
-}
-
-/// The amount in a field of minor units, as people read it.
-fn money(value: &Value, name: &str) -> String {
-    let minor = value.get(name).and_then(Value::as_i64);
-    let currency = text(value, "currency").parse::<Currency>();
-    match (minor, currency) {
-        (Some(minor), Ok(currency)) => Money::new(minor, currency).to_string(),
-        _ => String::new(),
-    }
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+/// Whose wallet, as the API is asked for it.
+fn query(whose: &Whose) -> Query {
+    let query = Query::default().maybe("organisation", whose.org.as_ref());
+    query.maybe("currency", whose.currency.as_ref())
 }
 
 async fn balance(terminal: &Terminal, client: &Client, whose: &Whose) -> Result<(), Failure> {
-    let answer =
-        client.json(client.request(Method::GET, &address(client, "/api/wallet", whose, &[])?)).await?;
+    let answer = client.get("/api/wallet", query(whose)).await?;
     if terminal.json {
         terminal.data_json(&answer);
         return Ok(());
@@ -75,13 +57,45 @@ async fn card(client: &Client, args: &TopUp) -> Result<(&'static str, String), F
     if let Some(card) = &args.card {
         return Ok(("methodId", card.clone()));
     }
-    let methods = address(client, "/api/payments/methods", &args.whose, &[])?;
-    let answer = client.json(client.request(Method::GET, &methods)).await?;
-    match list(&answer, "methods").first() {
-        Some(method) => Ok(("methodId", text(method, "methodId"))),
-        None => Err(Failure::usage("No card is saved. Nothing was charged.")
-            .next("Save one on the page Payment methods, or name one with --token.")),
+    let card = default_card(client, args.whose.org.as_ref()).await?;
+    Ok(("methodId", text(&card, "methodId")))
+}
+
+/// The saved card that is charged where none is named.
+///
+/// # Errors
+/// That none is saved; nothing is charged then.
+pub(super) async fn default_card(client: &Client, org: Option<&String>) -> Result<Value, Failure> {
+    let query = Query::default().maybe("organisation", org);
+    let answer = client.get("/api/payments/methods", query).await?;
+    let saved = list(&answer, "methods");
+    saved.first().cloned().ok_or_else(|| {
+        let page = client.session.api("/account/payment-methods");
+        Failure::usage("No card is saved. Nothing was charged.")
+            .next(format!("save one at {page}, or name one with --token"))
+    })
+}
+
+async fn methods(terminal: &Terminal, client: &Client, org: Option<&String>) -> Result<(), Failure> {
+    let query = Query::default().maybe("organisation", org);
+    let answer = client.get("/api/payments/methods", query).await?;
+    if terminal.json {
+        terminal.data_json(&answer);
+        return Ok(());
     }
+    let saved = list(&answer, "methods");
+    let row = |card: &Value| {
+        let expires = format!("{}/{}", number(card, "expMonth"), number(card, "expYear"));
+        let is_default = card.get("isDefault").and_then(Value::as_bool) == Some(true);
+        let default = if is_default { "default" } else { "" };
+        vec![text(card, "methodId"), text(card, "brand"), text(card, "last4"), expires, default.to_owned()]
+    };
+    terminal.table(&["id", "card", "ends with", "expires", ""], saved.iter().map(row).collect());
+    if saved.is_empty() {
+        terminal.say("No card is saved.");
+        terminal.say(format!("  Save one at {}", client.session.api("/account/payment-methods")));
+    }
+    Ok(())
 }
 
 async fn top_up(terminal: &Terminal, client: &Client, args: &TopUp) -> Result<(), Failure> {
@@ -92,9 +106,9 @@ async fn top_up(terminal: &Terminal, client: &Client, args: &TopUp) -> Result<()
     let mut body = Map::new();
     body.insert("amount".to_owned(), Value::Number(amount));
     body.insert(way.to_owned(), json!(card));
-    let path = address(client, "/api/wallet/top-ups", &args.whose, &[])?;
+    let address = client.address("/api/wallet/top-ups", query(&args.whose))?;
     let key = args.key.clone().unwrap_or_else(kernel::random_text::<24>);
-    let request = client.request(Method::POST, &path).header("idempotency-key", key).json(&body);
+    let request = client.request(Method::POST, &address).header("idempotency-key", key).json(&body);
     let answer = client.json(request).await?;
     if terminal.json {
         terminal.data_json(&answer);
@@ -114,23 +128,27 @@ async fn top_up(terminal: &Terminal, client: &Client, args: &TopUp) -> Result<()
 }
 
 async fn history(terminal: &Terminal, client: &Client, args: &History) -> Result<(), Failure> {
-    let mut more = vec![("limit", args.limit.to_string())];
-    more.extend(args.from.iter().map(|from| ("from", from.clone())));
-    more.extend(args.until.iter().map(|until| ("until", until.clone())));
-    more.extend(args.cursor.iter().map(|cursor| ("cursor", cursor.to_string())));
-    let path = address(client, "/api/wallet/history", &args.whose, &more)?;
-    let answer = client.json(client.request(Method::GET, &path)).await?;
+    let query = query(&args.whose)
+        .and("limit", args.limit)
+        .maybe("from", args.from.as_ref())
+        .maybe("until", args.until.as_ref())
+        .maybe("cursor", args.cursor.as_ref());
+    let answer = client.get("/api/wallet/history", query).await?;
     if terminal.json {
         terminal.data_json(&answer);
         return Ok(());
     }
     let entries = list(&answer, "entries");
     let row = |entry: &Value| {
-        let at = text(entry, "at");
-        let at = at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z"));
         let after = money(entry, "balanceMinor");
         let after = if after.is_empty() { "reserved".to_owned() } else { after };
-        vec![at, text(entry, "what"), money(entry, "amountMinor"), after, text(entry, "reference")]
+        vec![
+            time(entry, "at"),
+            text(entry, "what"),
+            money(entry, "amountMinor"),
+            after,
+            text(entry, "reference"),
+        ]
     };
     terminal.table(&["time", "what", "amount", "balance", "reference"], entries.iter().map(row).collect());
     if entries.is_empty() {

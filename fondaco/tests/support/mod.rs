@@ -1,6 +1,8 @@
 //! A clean machine with nothing but the program on it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub(crate) mod demo;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -192,6 +194,18 @@ impl Drop for Server {
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn wait(time: Duration) {
     std::thread::sleep(time);
+}
+
+/// What follows the event log comes a moment later.
+#[track_caller]
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if holds() {
+            return;
+        }
+        wait(Duration::from_millis(50));
+    }
+    panic!("it did not come");
 }
 
 /// A folder with a small npm package.
