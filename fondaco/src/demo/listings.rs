@@ -1,4 +1,5 @@
-//! What the demo sells that is no package: made through the catalogue's own door. Nothing is sold beforehand.
+//! What the demo sells that is no package: made through the catalogue's own door. Nothing is sold beforehand but
+//! one subscription, see `subscription.rs`.
 
 use catalog::listing;
 use catalog::{CatalogError, Filter, Kind, ListingText, NewListing, NewOffer, Period, Pricing, Stock};

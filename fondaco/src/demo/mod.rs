@@ -4,6 +4,7 @@
 mod listings;
 mod packages;
 mod shows;
+mod subscription;
 mod tarball;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,15 @@ pub enum DemoError {
     /// Something cannot be listed.
     #[error(transparent)]
     Catalog(#[from] catalog::CatalogError),
+    /// Something cannot be ordered.
+    #[error(transparent)]
+    Orders(#[from] orders::OrderError),
+    /// A card cannot be saved.
+    #[error(transparent)]
+    Payments(#[from] payments::PaymentError),
+    /// A subscription cannot begin.
+    #[error(transparent)]
+    Billing(#[from] billing::BillingError),
     /// The registry refused something.
     #[error("{0} cannot be published: {1}")]
     Refused(String, String),
@@ -121,6 +131,7 @@ async fn fill_in(rooms: &Rooms, operator: bool) -> Result<Made, DemoError> {
     publish_all(rooms).await?;
     listings::list_all(rooms).await?;
     shows::organise_all(rooms).await?;
+    subscription::subscribe(rooms).await?;
     let admin_password = if operator { create_operator(rooms, &by).await? } else { None };
     let now = rooms.clock.now();
     rooms.store.write(async move |tx: &mut Tx| tx.execute(&FINISH_DEMO, args![now]).await).await?;

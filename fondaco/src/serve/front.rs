@@ -1,4 +1,4 @@
-//! What the home page shows besides packages: the next events and the newest listings.
+//! What the home page and the search show besides packages: events and listings.
 
 use askama::Template;
 use catalog::{Card, Catalog, Filter, Kind};
@@ -17,6 +17,8 @@ use crate::rooms::Rooms;
 const EVENTS: u32 = 3;
 /// How many listings are shown: two rows.
 const LISTINGS: usize = 6;
+/// How many events, and how many listings, a search shows; the rest is a link away.
+const FOUND: u32 = 6;
 /// How many listings are looked at; events are listed too, and stand in a row of their own.
 const NEWEST: u32 = 24;
 
@@ -25,6 +27,18 @@ const NEWEST: u32 = 24;
 struct Sections {
     events: Vec<EventView>,
     cards: Vec<Card>,
+}
+
+/// What a search found besides packages.
+#[derive(Template)]
+#[template(path = "found.html")]
+struct FoundSections {
+    events: Vec<EventView>,
+    events_total: u64,
+    cards: Vec<Card>,
+    cards_total: u64,
+    /// The words, as in an address.
+    words: String,
 }
 
 /// Asks the rooms that sell.
@@ -45,14 +59,33 @@ impl Sellers {
         let found = self.catalog.market(by, Filter::default(), newest).await?.page.items;
         let goods = found.iter().filter(|shown| shown.listing.kind != Kind::Ticket);
         let sections = Sections { events, cards: goods.take(LISTINGS).map(Card::of).collect() };
-        let html = sections.render().map_err(|error| Problem::internal("home.failed", error.to_string()))?;
-        Ok(Html::trusted(html.trim().to_owned()))
+        draw(&sections)
     }
+
+    async fn find(&self, by: &Caller, words: &str) -> Result<Html, Failure> {
+        let first = Paging { limit: FOUND, offset: 0 };
+        let events = self.tickets.events(words, by.now(), first).await?;
+        let filter = Filter { text: words.to_owned(), ..Filter::default() };
+        let listings = self.catalog.market(by, filter, first).await?.page;
+        let sections = FoundSections {
+            events_total: events.total,
+            events: events.items,
+            cards_total: listings.total,
+            cards: listings.items.iter().map(Card::of).collect(),
+            words: url::form_urlencoded::byte_serialize(words.as_bytes()).collect(),
+        };
+        draw(&sections)
+    }
+}
+
+fn draw(sections: &impl Template) -> Result<Html, Failure> {
+    let html = sections.render().map_err(|error| Problem::internal("home.failed", error.to_string()))?;
+    Ok(Html::trusted(html.trim().to_owned()))
 }
 
 kernel::problems! {
     "home.failed":
-        "The part of the home page that shows what is for sale could not be drawn: a fault of ours.",
+        "The part of the home page or the search that shows what is for sale could not be drawn: a fault of ours.",
         "Nothing was changed.",
         "Tell the operator the request id; the packages are at /packages.";
 }
@@ -60,5 +93,9 @@ kernel::problems! {
 impl Front for Sellers {
     fn sections<'a>(&'a self, by: &'a Caller) -> BoxFuture<'a, Result<Html, Failure>> {
         self.look(by).boxed()
+    }
+
+    fn found<'a>(&'a self, by: &'a Caller, words: &'a str) -> BoxFuture<'a, Result<Html, Failure>> {
+        self.find(by, words).boxed()
     }
 }

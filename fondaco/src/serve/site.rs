@@ -11,7 +11,7 @@ const SELLERS: Audience = Audience::Roles(&["publisher", "admin"]);
 pub(super) fn site(config: &Config, demo: bool) -> Site {
     let mut site = Site::new(&config.branding.name);
     site.demo = demo;
-    site.search_hint = "Search packages".to_owned();
+    site.search_hint = "Search packages, listings, events".to_owned();
     if config.auth.registration != Registration::Open {
         site.sign_up = None;
     }
@@ -87,6 +87,10 @@ fn operate(site: Site) -> Site {
         "Operate",
         Place::new("all-subscriptions", "Subscriptions", "/operator/subscriptions", "refresh-cw")
             .for_audience(ADMINS),
+    )
+    .with_console(
+        "Operate",
+        Place::new("categories", "Categories", "/operator/categories", "folder").for_audience(ADMINS),
     )
     .with_console(
         "Operate",

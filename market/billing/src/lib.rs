@@ -49,4 +49,5 @@ pub use subscription::{PayBy, Plan, State, Subscription, SubscriptionId};
 pub use usage::{Counted, Refusal, Usage};
 
 /// This room's tables.
-pub const MIGRATIONS: store::Migrations = store::migrations!("billing", "0001_billing.sql");
+pub const MIGRATIONS: store::Migrations =
+    store::migrations!("billing", "0001_billing.sql", "0002_former_details.sql");

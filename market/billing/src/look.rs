@@ -12,7 +12,7 @@ use store::{FromRow, Row, Sql, StoreError, Tx, args, json_list};
 
 use crate::error::BillingError;
 use crate::invoice::{Invoice, InvoiceId, InvoiceLine, Kind, Standing};
-use crate::manage::setting;
+use crate::manage::details_at;
 use crate::room::Billing;
 use crate::sql;
 use crate::subscription::{State, Subscription, SubscriptionId, currency};
@@ -282,7 +282,9 @@ async fn bill(tx: &mut Tx, invoice: Invoice, side: Side) -> Result<Bill, Billing
         Some(of) => tx.first(&sql::FIND_INVOICE, args![of]).await?,
         None => None,
     };
-    let names = identity::accounts(tx, [&invoice.buyer, &invoice.seller]).await?;
+    // A document says what was true when it was written, whatever its parties are called by now.
+    let at = invoice.created_at;
+    let names = identity::accounts_at(tx, at, [&invoice.buyer, &invoice.seller]).await?;
     let mut confirm_page = None;
     if invoice.state == Standing::Open && matches!(invoice.kind, Kind::Period | Kind::Change) {
         let payments = Payments::of_subject(tx, invoice.id.as_str()).await?;
@@ -292,7 +294,7 @@ async fn bill(tx: &mut Tx, invoice: Invoice, side: Side) -> Result<Bill, Billing
         confirm_page = waiting.and_then(Payments::next_page);
     }
     Ok(Bill {
-        details: setting(tx, &invoice.seller).await?.details,
+        details: details_at(tx, &invoice.seller, at).await?,
         seller: named(&names, &invoice.seller),
         buyer: named(&names, &invoice.buyer),
         of_number: of.map(|of| of.number()),

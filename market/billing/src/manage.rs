@@ -1,5 +1,7 @@
 //! What buyers and sellers set: how the next invoices are paid, at which cost to be told, what stands on invoices.
 
+use std::time::Duration;
+
 use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
 use identity::{AccountId, Action, Caller, Subject};
@@ -43,6 +45,10 @@ pub struct SellerSetting {
     pub version: i64,
 }
 store::row!(SellerSetting { refund_unused, details, version });
+
+/// New details stand on documents that are written a little later: those that are written while they are changed, and
+/// perhaps seen before the change can be, keep the old ones.
+const NEW_DETAILS_AFTER: Duration = Duration::from_secs(2);
 
 impl Billing {
     /// Changes how a subscription is paid, or its limit. What is open is tried at once with the new way to pay.
@@ -121,6 +127,10 @@ impl Billing {
             let before = setting(tx, &seller).await?;
             expected.check(before.version)?;
             let details = new.details.trim();
+            if details != before.details {
+                let until = now.after(NEW_DETAILS_AFTER);
+                tx.execute(&sql::KEEP_DETAILS, args![seller, until, before.details]).await?;
+            }
             tx.execute(&sql::SET_SELLER, args![seller, new.refund_unused, details, now]).await?;
             let told = serde_json::json!({ "refundUnused": new.refund_unused });
             audit::record(tx, &by, "billing.seller_set", seller.as_str(), Outcome::Done, &told).await?;
@@ -140,6 +150,19 @@ pub(crate) fn seller(by: &Caller, org: Option<&str>) -> Result<AccountId, Billin
 pub(crate) async fn setting(tx: &mut Tx, seller: &AccountId) -> Result<SellerSetting, BillingError> {
     let found: Option<SellerSetting> = tx.first(&sql::FIND_SELLER, args![seller]).await?;
     Ok(found.unwrap_or_default())
+}
+
+/// What a seller puts on documents that were written at this moment.
+pub(crate) async fn details_at(
+    tx: &mut Tx,
+    seller: &AccountId,
+    at: Timestamp,
+) -> Result<String, BillingError> {
+    let former: Option<(String,)> = tx.first(&sql::FIND_FORMER_DETAILS, args![seller, at]).await?;
+    match former {
+        Some((details,)) => Ok(details),
+        None => Ok(setting(tx, seller).await?.details),
+    }
 }
 
 /// Whether who leaves at once gets the unused part back: as is said, as the seller is set, as the market is set.

@@ -170,6 +170,10 @@ sql! {
     /// Each record is on one invoice: only what is on none is taken.
     pub(crate) BILL_USAGE = "update usage_record set invoice = $2 where subscription = $1 and invoice is null and used_at < $3";
     pub(crate) FIND_SELLER = "select refund_unused, details, version from billing_seller where seller = $1";
+    pub(crate) KEEP_DETAILS = "insert into billing_former_details (seller, until, details) values ($1, $2, $3) \
+        on conflict do nothing";
+    pub(crate) FIND_FORMER_DETAILS = "select details from billing_former_details where seller = $1 and until > $2 \
+        order by until limit 1";
     pub(crate) SET_SELLER = "insert into billing_seller (seller, refund_unused, details, version, updated_at) values ($1, $2, $3, \
         1, $4) on conflict (seller) do update set refund_unused = excluded.refund_unused, details = \
         excluded.details, version = billing_seller.version + 1, updated_at = excluded.updated_at";

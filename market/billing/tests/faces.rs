@@ -247,7 +247,7 @@ async fn documents_are_read_as_json_pdf_and_csv() {
             front.call(&front.seller, "PUT", "/api/seller/billing", &[("if-match", "\"0\"")], set).await;
         assert_eq!((set.status, set.json()["version"].as_i64()), (200, Some(1)), "{}", set.text());
         let bill = front.get(&front.ada, &path).await.json();
-        assert_eq!(bill["sellerDetails"], "Seller Ltd.\nVAT 123");
+        assert_eq!(bill["sellerDetails"], "", "what is written does not change");
     })
     .await;
 }
@@ -343,4 +343,51 @@ async fn the_pages_work_without_script() {
         assert_ne!(front.get(&front.ada, "/operator/subscriptions").await.status, 200);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_says_for_ever_what_was_true_when_it_was_written() {
+    both(&migrations(), async |store| {
+        let (front, ada, seller) = Front::on(House::on(store)).await;
+        let offers = listed(&front, &seller, vec![monthly("Pro", 1_900, 0)]).await;
+        let mut seen: Vec<(String, [String; 3])> = Vec::new();
+        for (buyer, details) in
+            [("", ""), ("Ada L.", "Seller Ltd."), ("Ada Lovelace", "Seller Ltd.\nVAT 123")]
+        {
+            if !buyer.is_empty() {
+                renamed(&front, &ada, buyer).await;
+                let version = seen.len() - 1;
+                let (set, tag) = (json!({ "details": details }), format!("\"{version}\""));
+                let headers = [("if-match", tag.as_str())];
+                let set = front.call(&front.seller, "PUT", "/api/seller/billing", &headers, set).await;
+                assert_eq!(set.status, 200, "{}", set.text());
+                front.house.later(10);
+            }
+            let sub = front.house.subscribes(&ada, &offers[0], Source::Token("tok_visa".to_owned())).await;
+            let list = front.get(&front.ada, "/api/billing/invoices").await.json();
+            let of = |one: &&Value| one["orderId"].as_str() == Some(sub.order.as_str());
+            let id = list["invoices"].as_array().unwrap().iter().find(of).unwrap()["invoiceId"].clone();
+            let name = if buyer.is_empty() { "ada" } else { buyer };
+            let says = [name, "seller", details].map(str::to_owned);
+            seen.push((id.as_str().unwrap().to_owned(), says));
+            for (id, says) in &seen {
+                let bill = front.get(&front.ada, &format!("/api/billing/invoices/{id}")).await.json();
+                let now = ["buyerName", "sellerName", "sellerDetails"]
+                    .map(|key| bill[key].as_str().unwrap().to_owned());
+                assert_eq!(&now, says, "{id}");
+            }
+        }
+    })
+    .await;
+}
+
+async fn renamed(front: &Front, by: &Caller, display_name: &str) {
+    let by = Caller { ctx: web::Ctx::local(front.house.clock.now()), ..by.clone() };
+    let change = identity::ProfileChange {
+        display_name: Some(display_name.to_owned()),
+        email: None,
+        current_password: None,
+        expected: web::Expected::Whatever,
+    };
+    front.identity.change_profile(&by, change).await.unwrap();
 }

@@ -90,9 +90,11 @@ pub struct Category {
     pub name: String,
     /// The order in which categories are shown.
     pub position: u32,
+    /// Grows with every change.
+    pub version: i64,
 }
 
-store::row!(Category { slug, name, position });
+store::row!(Category { slug, name, position, version });
 
 impl Catalog {
     /// What is on sale.

@@ -68,6 +68,12 @@ pub enum CatalogError {
     /// A category or unit of this name is there already. The text names the kind.
     #[error("this {0} is there already")]
     Exists(&'static str),
+    /// Listings stand in the category.
+    #[error("{count} listings are in the category")]
+    CategoryUsed {
+        /// How many, drafts and archived ones too.
+        count: u64,
+    },
     /// Another room keeps this listing.
     #[error("tickets are changed with their event")]
     ChangedElsewhere,
@@ -160,6 +166,11 @@ fn change_problem(error: &CatalogError) -> Problem {
         CatalogError::Exists(kind) => {
             Problem::conflict("catalog.exists", format!("This {kind} is there already. Nothing was changed."))
         }
+        CatalogError::CategoryUsed { count } => Problem::conflict(
+            "catalog.category_used",
+            format!("{count} listings stand in this category. Nothing was changed."),
+        )
+        .next("Rename it instead, or let its listings move first."),
         CatalogError::ChangedElsewhere => Problem::conflict(
             "catalog.changed_elsewhere",
             "Tickets are listed and changed with their event. Nothing was changed.",
@@ -218,6 +229,10 @@ kernel::problems! {
         "A category or a unit of this name is there already.",
         "Nothing was changed.",
         "Choose another name.";
+    "catalog.category_used":
+        "Listings stand in this category, perhaps drafts or archived ones.",
+        "Nothing was changed.",
+        "Rename the category instead, or move its listings first.";
     "catalog.changed_elsewhere":
         "Tickets are listed and changed with their event.",
         "Nothing was changed.",

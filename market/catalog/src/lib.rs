@@ -1,13 +1,15 @@
 //! What is for sale: listings, their offers, stock and units.
 //!
 //! The map:
-//! * [`Catalog`] is the room; its methods are the use cases of who looks. [`sell`] has those of who sells.
+//! * [`Catalog`] is the room; its methods are the use cases of who looks. [`sell`] has those of who sells, [`categories`]
+//!   those of operators.
 //! * [`stock`] moves stock: `claim`, `consume`, `release`, `give_back`. Rooms above call it in their transactions.
 //! * [`listing`] makes and changes listings within any transaction, for rooms that list what they deliver. It checks
 //!   rules, not permissions: whoever calls it has done that.
 
 mod api;
 mod browse;
+pub mod categories;
 mod error;
 pub mod events;
 pub mod listing;
@@ -31,4 +33,5 @@ pub use stock::{Claimed, Held, HoldTerms, Want};
 pub use unit::{NewUnit, Unit, UnitId, UnitState};
 
 /// This room's tables.
-pub const MIGRATIONS: store::Migrations = store::migrations!("catalog", "0001_catalog.sql");
+pub const MIGRATIONS: store::Migrations =
+    store::migrations!("catalog", "0001_catalog.sql", "0002_categories.sql");

@@ -5,14 +5,13 @@ use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
 use identity::{Action, Caller, Denied, Subject};
 use serde_json::json;
-use store::{Tx, args};
+use store::Tx;
 use web::Expected;
 
 use crate::error::CatalogError;
-use crate::listing::{self, CategorySlug, Kind, Listing, ListingId, ListingText, NewListing};
+use crate::listing::{self, Kind, Listing, ListingId, ListingText, NewListing};
 use crate::offer::{NewOffer, Offer, OfferId};
 use crate::room::owned;
-use crate::sql;
 use crate::unit::{NewUnit, UnitId};
 
 /// Begins a listing, in the caller's own name or in that of an organisation where it is an admin.
@@ -173,31 +172,6 @@ pub async fn withdraw_units(
     offer_of(tx, id, offer).await?;
     listing::withdraw_units(tx, by.now(), offer, units).await?;
     note(tx, by, "units.withdrawn", &listing, json!({"offer": offer, "count": units.len()})).await?;
-    Ok(())
-}
-
-/// Adds a category to the market, for operators.
-///
-/// # Errors
-/// [`CatalogError::Exists`], [`CatalogError::Invalid`]; [`CatalogError::Identity`] for who may not.
-pub async fn add_category(
-    tx: &mut Tx,
-    by: &Caller,
-    slug: &CategorySlug,
-    name: &str,
-    position: u32,
-) -> Result<(), CatalogError> {
-    by.may(Action::OperateMarket, &Subject::Market)?;
-    let name = name.trim();
-    if !(1..=60).contains(&name.chars().count()) {
-        return Err(CatalogError::field("/name", "Write 1 to 60 characters."));
-    }
-    match tx.execute(&sql::INSERT_CATEGORY, args![slug, name, position]).await {
-        Err(store::StoreError::Unique(_)) => return Err(CatalogError::Exists("category")),
-        inserted => inserted?,
-    };
-    let details = json!({"name": name});
-    audit::record(tx, by, "category.added", slug.as_str(), Outcome::Done, &details).await?;
     Ok(())
 }
 

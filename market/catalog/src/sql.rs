@@ -36,7 +36,7 @@ sql! {
         order by updated_at desc, id limit $5 offset $6";
     pub(crate) COUNT_OF_SELLERS = "select count(*) from listing \
         where seller in each($1) and ($2 = '' or state = $2) and ($3 = '' or kind = $3) and words like $4 escape '!'";
-    pub(crate) LIST_CATEGORIES = "select slug, name, position from category order by position, name limit 500";
+    pub(crate) LIST_CATEGORIES = "select slug, name, position, version from category order by position, name limit 500";
     pub(crate) INSERT_CATEGORY = "insert into category (slug, name, position) values ($1, $2, $3)";
     pub(crate) SET_LISTING = "update listing set title = $3, summary = $4, description = $5, category = $6, words = $7, \
         version = version + 1, updated_at = $8 where id = $1 and version = $2";
@@ -46,6 +46,12 @@ sql! {
     /// The listing's price in lists follows its offers.
     pub(crate) SET_PRICE_FROM = "update listing set currency = coalesce(currency, $2), updated_at = $3, price_from_minor = \
         (select min(price_minor) from offer where offer.listing = listing.id and offer.state = 'active') where id = $1";
+    pub(crate) FIND_WHOLE_CATEGORY = "select slug, name, position, version from category where slug = $1";
+    pub(crate) COUNT_CATEGORIES = "select count(*) from category";
+    pub(crate) SET_CATEGORY = "update category set name = $2, position = $3, version = $4 where slug = $1";
+    pub(crate) DELETE_CATEGORY = "delete from category where slug = $1";
+    pub(crate) COUNT_IN_CATEGORY = "select count(*) from listing where category = $1";
+    pub(crate) COUNT_BY_CATEGORY = "select category, count(*) from listing where category is not null group by category";
     pub(crate) FIND_CATEGORY = "select name from category where slug = $1";
 }
 

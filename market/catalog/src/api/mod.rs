@@ -38,6 +38,8 @@ where
         .delete("/api/listings/{id}/offers/{offer}/units/{unit}", Access::Account, units::withdraw)
         .get("/api/categories", Access::Public, categories::list)
         .post("/api/categories", Access::Operator, categories::create)
+        .patch("/api/categories/{slug}", Access::Operator, categories::change)
+        .delete("/api/categories/{slug}", Access::Operator, categories::remove)
 }
 
 /// What this room adds to the description of the API.
@@ -62,7 +64,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     units::add,
     units::withdraw,
     categories::list,
-    categories::create
+    categories::create,
+    categories::change,
+    categories::remove,
 ))]
 struct Described;
 

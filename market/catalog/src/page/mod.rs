@@ -1,5 +1,6 @@
 //! The pages of this room: the market, a listing, and what sellers do.
 
+mod categories;
 mod listing;
 mod market;
 mod offers;
@@ -52,6 +53,10 @@ pub fn pages(catalog: Catalog) -> Routes {
         .post("/sell/listings/{id}/offers/{offer}", Access::Account, offers::save)
         .post("/sell/listings/{id}/offers/{offer}/withdraw", Access::Account, offers::withdraw)
         .post("/sell/listings/{id}/offers/{offer}/units", Access::Account, offers::add_units)
+        .get("/operator/categories", Access::Operator, categories::list)
+        .post("/operator/categories", Access::Operator, categories::add)
+        .get("/operator/categories/{slug}", Access::Operator, categories::editor)
+        .post("/operator/categories/{slug}", Access::Operator, categories::save)
         .with_state(catalog)
 }
 

@@ -266,7 +266,27 @@ async fn categories_are_the_operators() {
         assert_eq!(room.api(Some(&op), add, new.clone()).await.status, 201);
         assert_eq!(room.api(Some(&op), add, new).await.code(), "catalog.exists");
         let all = room.api(None, "GET /api/categories", None).await;
-        assert_eq!(all.body["items"][0], json!({"slug": "maps", "name": "Maps", "position": 5}));
+        let maps = json!({"slug": "maps", "name": "Maps", "position": 5, "version": 1});
+        assert_eq!(all.body["items"][0], maps);
+        let patch = "PATCH /api/categories/maps";
+        let renamed = Some(json!({"name": " Maps and plans ", "version": 1}));
+        assert_eq!(room.api(Some(&ada), patch, renamed.clone()).await.status, 403);
+        let changed = room.api(Some(&op), patch, renamed.clone()).await;
+        let plans = json!({"slug": "maps", "name": "Maps and plans", "position": 5, "version": 2});
+        assert_eq!((changed.status, changed.body), (200, plans));
+        assert_eq!(room.api(Some(&op), patch, renamed).await.status, 409, "somebody was faster");
+        let long = Some(json!({"name": "m".repeat(61)}));
+        assert_eq!(room.api(Some(&op), patch, long).await.body["errors"][0]["pointer"], "/name");
+        let none = Some(json!({"position": 1}));
+        assert_eq!(room.api(Some(&op), "PATCH /api/categories/no-such", none).await.status, 404);
+        let drafted = Some(json!({"kind": "other", "title": "Map", "category": "maps"}));
+        assert_eq!(room.api(Some(&ada), NEW, drafted).await.status, 201);
+        let remove =
+            async |slug: &str| room.api(Some(&op), &format!("DELETE /api/categories/{slug}"), None).await;
+        assert_eq!(remove("maps").await.code(), "catalog.category_used");
+        assert_eq!(room.api(Some(&ada), "DELETE /api/categories/other", None).await.status, 403);
+        assert_eq!(remove("other").await.status, 204);
+        assert_eq!(remove("other").await.status, 404);
         let unknown = Some(json!({"kind": "other", "title": "Map", "category": "no-such"}));
         assert_eq!(room.api(Some(&ada), NEW, unknown).await.body["errors"][0]["pointer"], "/category");
     })

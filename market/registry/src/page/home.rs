@@ -20,11 +20,14 @@ use crate::search::{Hit, Query, Sort, Summary};
 /// How many packages each list shows.
 const LISTED: u32 = 6;
 
-/// What the home page shows before the packages, from rooms that this one does not know. The program gives it as an
-/// `Extension(Arc<dyn Front>)`; without one the page is about packages only.
+/// What the home page and the search show beside packages, from rooms that this one does not know. The program gives it
+/// as an `Extension(Arc<dyn Front>)`; without one the pages are about packages only.
 pub trait Front: Send + Sync + 'static {
     /// Sections with an `h2` each, for who looks; empty where there is nothing to show.
     fn sections<'a>(&'a self, by: &'a Caller) -> BoxFuture<'a, Result<Html, Failure>>;
+
+    /// Sections with an `h2` each of what has these words; empty where nothing does.
+    fn found<'a>(&'a self, by: &'a Caller, words: &'a str) -> BoxFuture<'a, Result<Html, Failure>>;
 }
 
 #[derive(Template)]

@@ -1,6 +1,9 @@
 //! `/search` and `/packages`: lists with choices. The address holds everything that was chosen.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use identity::Visit;
@@ -8,9 +11,9 @@ use kernel::Paging;
 use serde::Deserialize;
 use web::Failure;
 use web::face::parts::Pager;
-use web::face::{self, Shell};
+use web::face::{self, Html, Sheet, Shell};
 
-use super::encoded;
+use super::{Front, encoded};
 use crate::registry::Registry;
 use crate::search::{Found, Hit, Query, Sort};
 
@@ -27,6 +30,14 @@ pub(super) struct Asked {
     license: String,
     #[serde(default)]
     offset: u32,
+}
+
+impl Asked {
+    /// Whether other things than packages are meant too: words, no filter, and the first page.
+    fn looks_everywhere(&self) -> bool {
+        let is_filtered = !self.ecosystem.is_empty() || !self.license.is_empty();
+        !self.q.trim().is_empty() && !is_filtered && self.offset == 0
+    }
 }
 
 /// A link that chooses one value.
@@ -54,6 +65,8 @@ struct SearchPage {
     title: String,
     hits: Vec<Hit>,
     total: u64,
+    /// What other rooms found.
+    others: Html,
     sorts: Vec<Choice>,
     facets: Vec<Facet>,
     pager: Pager,
@@ -69,9 +82,16 @@ struct SearchPage {
 pub(super) async fn search(
     State(registry): State<Registry>,
     visit: Visit,
+    front: Option<Extension<Arc<dyn Front>>>,
     asked: web::Query<Asked>,
 ) -> Result<Response, Failure> {
-    list(&registry, visit, "/search", Sort::Relevance, asked.0).await
+    let others = match front {
+        Some(Extension(front)) if asked.0.looks_everywhere() => {
+            front.found(&visit.caller, asked.0.q.trim()).await?
+        }
+        _ => Html::default(),
+    };
+    list(&registry, visit, "/search", Sort::Relevance, asked.0, others).await
 }
 
 /// `GET /packages`.
@@ -80,7 +100,7 @@ pub(super) async fn browse(
     visit: Visit,
     asked: web::Query<Asked>,
 ) -> Result<Response, Failure> {
-    list(&registry, visit, "/packages", Sort::Downloads, asked.0).await
+    list(&registry, visit, "/packages", Sort::Downloads, asked.0, Html::default()).await
 }
 
 async fn list(
@@ -89,6 +109,7 @@ async fn list(
     path: &'static str,
     usual: Sort,
     asked: Asked,
+    others: Html,
 ) -> Result<Response, Failure> {
     let paging = Paging { limit: Paging::DEFAULT_LIMIT, offset: asked.offset }.checked()?;
     let sort = if asked.sort.is_empty() { usual } else { Sort::of(&asked.sort) };
@@ -106,6 +127,9 @@ async fn list(
     if words.is_empty() {
         shell.title = title.clone();
     }
+    if !others.as_str().is_empty() {
+        shell = shell.with_sheet(Sheet::Market);
+    }
     shell.query.clone_from(&asked.q);
     let base = address(path, &Asked { offset: 0, ..asked.clone() });
     let base = format!("{base}{}", if base.contains('?') { '&' } else { '?' });
@@ -120,6 +144,7 @@ async fn list(
         command: format!("fondaco search {}", shell_word(&words)),
         all: address(path, &Asked { q: asked.q.clone(), ..Asked::default() }),
         hits: found.hits,
+        others,
         total: found.total,
         title,
         shell,

@@ -56,7 +56,7 @@ async fn a_search_holds_everything_in_its_address() {
         let slipped = market.page("/search?q=htpp", "").await;
         assert_eq!(attributes(&slipped, ".notice a", "href"), ["/search?q=http"]);
         let nothing = market.page("/search?q=zzzzzz&license=MIT", "").await;
-        assert!(texts(&nothing, ".empty b").contains(&"Nothing fits".to_owned()));
+        assert!(texts(&nothing, ".empty b").contains(&"No package fits".to_owned()));
         assert_eq!(texts(&nothing, ".empty code"), ["fondaco search zzzzzz"]);
         assert_eq!(texts(&market.page("/packages", "").await, ".hits > li").len(), 20);
         market.get("/search?q=a&offset=20000", "").await.expect(422);
