@@ -25,12 +25,17 @@ pub(crate) async fn write(
         sellers.entry(&line.seller).or_default().push(line);
     }
     for (seller, lines) in sellers {
+        let written: Option<(u32,)> = tx.first(&sql::FIND_RECEIPT, args![placed.order.id, seller]).await?;
+        if written.is_some() {
+            continue;
+        }
         let amounts = sum(lines.iter().map(|line| line.amounts))?;
         let receipt = receipt(&placed.order, rules, seller, &lines, amounts, now);
         let rows: Vec<InvoiceLine> = lines.iter().map(|line| row(line)).collect();
-        if insert_invoice(tx, &receipt, &rows).await? {
-            let numbered = paid(tx, now, &receipt).await?;
-            change_invoice(tx, now, &receipt, numbered).await?;
+        let receipt = paid(tx, now, &receipt).await?;
+        // Who was quicker has used another number: this transaction must be undone, so that none is missing.
+        if !insert_invoice(tx, &receipt, &rows).await? {
+            return Err(BillingError::Changed);
         }
     }
     Ok(())

@@ -146,6 +146,11 @@ pub(crate) async fn insert_invoice(
         to_name,
         to_price,
         to_period,
+        i.year,
+        i.sequence,
+        i.payment,
+        i.paid_at,
+        i.matures_at,
         i.created_at
     ];
     if tx.execute(&sql::INSERT_INVOICE, row).await? == 0 {

@@ -22,7 +22,8 @@ kernel::id!(
 store::id_values!(EventId);
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("events", "0001_events.sql", "0002_audience.sql");
+pub const MIGRATIONS: Migrations =
+    store::migrations!("events", "0001_events.sql", "0002_audience.sql", "0003_lean.sql");
 
 /// Something that happened to a subject. The fields of the type are the event's `data`.
 pub trait DomainEvent: Serialize {
@@ -75,8 +76,9 @@ pub struct Event {
     pub subject: String,
     /// When.
     pub occurred_at: Timestamp,
-    /// The fields of its type.
-    pub data: serde_json::Value,
+    /// The fields of its type, as they were written; see [`Event::data`].
+    #[serde(serialize_with = "as_it_stands")]
+    pub(crate) data: String,
     /// Where it stands in this log.
     #[serde(skip)]
     pub position: Position,
@@ -86,6 +88,12 @@ pub struct Event {
 }
 
 impl Event {
+    /// The fields of its type. Most readers look at few events, so the text is taken apart only when asked for.
+    #[must_use]
+    pub fn data(&self) -> serde_json::Value {
+        serde_json::from_str(&self.data).unwrap_or_default()
+    }
+
     /// Whether everybody may be told of it.
     #[must_use]
     pub fn is_public(&self) -> bool {
@@ -97,6 +105,11 @@ impl Event {
     pub fn concerns(&self, account: &str) -> bool {
         self.is_public() || self.audience.split(' ').any(|id| !id.is_empty() && id == account)
     }
+}
+
+fn as_it_stands<S: serde::Serializer>(data: &str, to: S) -> Result<S::Ok, S::Error> {
+    let raw: &serde_json::value::RawValue = serde_json::from_str(data).map_err(serde::ser::Error::custom)?;
+    raw.serialize(to)
 }
 
 /// Writes an event in the transaction of the change it tells of.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use store::{Store, StoreError, Tx, args};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::{Event, sql};
 
@@ -12,6 +13,9 @@ use crate::{Event, sql};
 const BATCH: u32 = 200;
 /// How often a follower looks without having been woken: for what other processes wrote.
 const POLL: Duration = Duration::from_millis(500);
+
+/// How long a follower leaves between two looks at what is new: while much happens, it takes in much at once.
+const PACE: Duration = Duration::from_millis(20);
 
 /// Counts commits that wrote events in this process; followers wait for it to change. One for the whole
 /// process is enough: a needless look costs one short query.
@@ -67,7 +71,7 @@ impl Log {
     /// Follows the log from `position` on.
     #[must_use]
     pub fn follow(&self, position: Position) -> Follower {
-        Follower { log: self.clone(), position, woken: WAKE.subscribe() }
+        Follower { log: self.clone(), position, woken: WAKE.subscribe(), looked_at: None }
     }
 
     /// Handles the next events of `consumer` and moves its cursor in the same transaction, so that each takes
@@ -129,6 +133,7 @@ pub struct Follower {
     log: Log,
     position: Position,
     woken: watch::Receiver<u64>,
+    looked_at: Option<Instant>,
 }
 
 impl Follower {
@@ -138,18 +143,30 @@ impl Follower {
     /// [`StoreError`] when the database fails; the position stays, so the call can be made again.
     pub async fn next(&mut self) -> Result<Vec<Event>, StoreError> {
         loop {
+            self.keep_pace().await;
             self.woken.mark_unchanged();
             let events = self.log.after(self.position).await?;
+            if events.len() == BATCH as usize {
+                self.looked_at = None; // there is more
+            }
             if let Some(last) = events.last() {
                 self.position = last.position;
                 return Ok(events);
             }
-            self.wait().await;
+            let _ = tokio::time::timeout(POLL, self.woken.changed()).await;
         }
     }
 
     /// Waits until there may be something new.
     pub async fn wait(&mut self) {
         let _ = tokio::time::timeout(POLL, self.woken.changed()).await;
+        self.keep_pace().await;
+    }
+
+    async fn keep_pace(&mut self) {
+        if let Some(last) = self.looked_at {
+            tokio::time::sleep_until(last + PACE).await;
+        }
+        self.looked_at = Some(Instant::now());
     }
 }

@@ -30,8 +30,8 @@ sql! {
         where event.tx < event_cursor.tx or (event.tx = event_cursor.tx and event.seq <= event_cursor.seq))";
     /// Negative at first: a number that another row still has would be refused.
     pub(crate) REBASE_EVENTS = "update event set tx = 0, seq = ranked.number from \
-        (select id as ranked_id, -row_number() over (order by tx, seq) as number from event) ranked \
-        where event.id = ranked.ranked_id";
+        (select tx as old_tx, seq as old_seq, -row_number() over (order by tx, seq) as number from event) ranked \
+        where event.tx = ranked.old_tx and event.seq = ranked.old_seq";
     pub(crate) TURN_POSITIVE = "update event set seq = -seq where seq < 0";
 }
 
@@ -39,7 +39,6 @@ store::row!(Position { tx, seq });
 
 impl FromRow for Event {
     fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
-        let data: String = row.get(7)?;
         Ok(Self {
             position: Position { tx: row.get(0)?, seq: row.get(1)? },
             id: row.get(2)?,
@@ -48,7 +47,7 @@ impl FromRow for Event {
             version: row.get(5)?,
             occurred_at: row.get(6)?,
             audience: row.get(8)?,
-            data: serde_json::from_str(&data).map_err(|error| StoreError::Database(error.to_string()))?,
+            data: row.get(7)?,
         })
     }
 }

@@ -45,7 +45,7 @@ async fn an_order_is_held_paid_delivered_and_settled() {
         assert_eq!(market.balance(Account::Seller(seller())).await.0, 3_420);
         assert_eq!(market.balance(Account::PlatformFees).await.0, 380);
         let told = market.events("order.paid").await;
-        assert_eq!((told.len(), told[0].version, &told[0].data["status"]), (1, 2, &"paid".into()));
+        assert_eq!((told.len(), told[0].version, &told[0].data()["status"]), (1, 2, &"paid".into()));
         assert!(
             told[0].concerns("user-ada") && told[0].concerns("user-seller") && !told[0].concerns("user-eve")
         );

@@ -29,7 +29,7 @@ async fn a_card_is_authorised_then_captured_once() {
         assert_eq!(market.balance(CLEARING).await, (1_000, 0));
         assert_eq!(market.balance(Account::Seller(seller())).await, (1_000, 0));
         let told = market.events("charge.created", 1).await;
-        assert_eq!(told[0].data["amountMinor"], 1_000);
+        assert_eq!(told[0].data()["amountMinor"], 1_000);
         assert!(told[0].concerns("user-ada") && !told[0].concerns("user-bob") && !told[0].is_public());
     })
     .await;

@@ -245,7 +245,8 @@ impl Registry {
         if !event.kind.starts_with("package.") {
             return;
         }
-        let text = |key| event.data.get(key).and_then(serde_json::Value::as_str);
+        let data = event.data();
+        let text = |key| data.get(key).and_then(serde_json::Value::as_str);
         if let (Some("npm"), Some(name)) = (text("ecosystem"), text("name")) {
             self.0.documents.drop_before(Ecosystem::Npm, name, event.version);
             self.0.files.drop_before(Ecosystem::Npm, name, event.version);

@@ -56,7 +56,7 @@ async fn a_ticket_is_bought_shown_and_lets_in_once() {
         assert_eq!(bought.len(), 2);
         assert_eq!((bought[0].state, bought[0].title.as_str()), (TicketState::Valid, "Così fan tutte"));
         let told = house.told("ticket.created", 2).await;
-        assert_eq!((told.len(), &told[0].data["priceMinor"]), (2, &1900.into()));
+        assert_eq!((told.len(), &told[0].data()["priceMinor"]), (2, &1900.into()));
         assert!(
             told[0].concerns("user-ada")
                 && told[0].concerns("user-organiser")
@@ -258,7 +258,7 @@ async fn anybody_sells_a_ticket_and_others_buy_it() {
         let ticket = house.tickets.list_ticket(&ada, new).await.unwrap();
         assert_eq!((ticket.state, ticket.version), (TicketState::Listed, 1));
         let told = house.told("ticket.created", 1).await;
-        assert!(told[0].is_public() && told[0].data["price"] == 19.0 && told[0].version == 1);
+        assert!(told[0].is_public() && told[0].data()["price"] == 19.0 && told[0].version == 1);
         let offer = offer_of(&house, &ticket).await;
         let own = house.place(&ada, vec![Want::some(offer.clone(), 1)]).await.unwrap_err();
         assert_eq!(Problem::from(own).status, 409);

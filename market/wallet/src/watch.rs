@@ -173,11 +173,12 @@ impl Wallets {
 /// The wallet that an event of the payments changed: a purchase from it, or a refund of one.
 fn wallet_of(event: &Event) -> Option<(AccountId, Currency)> {
     let is_change = matches!(event.kind.as_str(), "charge.created" | "refund.settled");
-    if !is_change || event.data.get("gateway")?.as_str()? != WALLET {
+    let data = is_change.then(|| event.data())?;
+    if data.get("gateway")?.as_str()? != WALLET {
         return None;
     }
-    let account = event.data.get("payer")?.as_str()?.parse().ok()?;
-    Some((account, event.data.get("currency")?.as_str()?.parse().ok()?))
+    let account = data.get("payer")?.as_str()?.parse().ok()?;
+    Some((account, data.get("currency")?.as_str()?.parse().ok()?))
 }
 
 /// Tells of a low balance, once for each time that it falls below the alert's threshold.

@@ -315,8 +315,9 @@ async fn everybody_hears_of_what_is_on_sale_and_the_seller_alone_of_drafts() {
         ];
         assert_eq!(told, expected);
         let offer = events.iter().find(|event| event.kind == "offer.updated").unwrap();
+        let data = offer.data();
         assert_eq!(
-            (&offer.data["price"], &offer.data["priceMinor"], &offer.data["currency"]),
+            (&data["price"], &data["priceMinor"], &data["currency"]),
             (&json!(19.0), &json!(1900), &json!("USD"))
         );
     })
