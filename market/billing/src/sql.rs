@@ -80,7 +80,7 @@ sql! {
         next_attempt_at, to_offer, to_offer_name, to_price_minor, to_period, year, sequence, payment, paid_at, \
         matures_at, created_at, updated_at, version, attempts, failure) values ($1, $2, $3, $4, $5, $6, $7, \
         $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, \
-        $29, $30, $31, $32, $33, $34, $34, 1, 0, '') on conflict do nothing";
+        $29, $30, $31, $32, $33, $34, $35, $35, 1, 0, '') on conflict do nothing";
     pub(crate) FIND_RECEIPT = "select 1 from invoice where order_id = $1 and seller = $2 and kind = 'receipt'";
     pub(crate) INSERT_LINE = "insert into invoice_line (invoice, number, title, quantity, unit_price_minor, amount_minor) values \
         ($1, $2, $3, $4, $5, $6)";
