@@ -11,7 +11,7 @@ const SELLERS: Audience = Audience::Roles(&["publisher", "admin"]);
 pub(super) fn site(config: &Config, demo: bool) -> Site {
     let mut site = Site::new(&config.branding.name);
     site.demo = demo;
-    site.search_hint = "Search packages, listings, events".to_owned();
+    site.search_hint = "Search packages and more".to_owned();
     if config.auth.registration != Registration::Open {
         site.sign_up = None;
     }
