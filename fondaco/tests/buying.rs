@@ -94,7 +94,7 @@ fn a_buyer_orders_pays_and_keeps_the_receipt() {
     assert_eq!(page.out, format!("{}/checkout/{order}\n", server.url("web")));
     machine.run(&["order", "receipt", &order]).fails(7, "fondaco order pay");
     machine.run(&["order", "pay", &order, "--wallet"]).fails(7, "The wallet lacks $64.00");
-    machine.run(&["order", "pay", &order, "--method", "default"]).fails(2, "No card is saved");
+    machine.run(&["order", "pay", &order, "--method", "card-1"]).fails(2, "fondaco wallet methods");
     machine.run(&["order", "pay", &order, "--token", "tok_chargeDeclined"]).fails(7, "You were not charged");
     let paid = machine.run(&["order", "pay", &order, "--token", "tok_visa", "--json"]).fine();
     assert!(["authorised", "captured"].contains(&paid.json()["status"].as_str().unwrap()));
@@ -121,10 +121,12 @@ fn a_buyer_orders_pays_and_keeps_the_receipt() {
 
 #[test]
 fn the_wallet_and_saved_cards_pay_too() {
-    let (machine, _server) = market(Machine::new());
+    let (machine, server) = market(Machine::new());
+    another(&machine, &server, "ada");
     let workshop = offer(&listing(&machine, "workshop"), "Place");
     machine.run(&["wallet", "topup", "150", "--token", "tok_visa", "--yes"]).fine();
-    assert!(machine.run(&["wallet", "methods"]).fine().err.contains("No card is saved"));
+    assert!(machine.run(&["wallet", "methods"]).fine().out.contains("\tvisa\t4242\t"));
+    assert!(machine.run(&["wallet", "methods", "--profile", "ada"]).fine().err.contains("No card is saved"));
     let first = place(&machine, &workshop, "1");
     eventually(|| machine.run(&["order", "pay", &first, "--wallet"]).code == 0);
     assert_eq!(machine.run(&["order", "show", &first, "--json"]).fine().json()["status"], "paid");
@@ -137,6 +139,13 @@ fn the_wallet_and_saved_cards_pay_too() {
     let shown = machine.run(&["order", "show", &second]).fine();
     assert!(shown.out.contains("state        cancelled"), "{}", shown.out);
     assert!(shown.err.contains("fondaco market show listing-"), "{}", shown.err);
+    let third = place(&machine, &workshop, "1");
+    let paid = machine.run(&["order", "pay", &third, "--method", "default", "--yes"]).fine();
+    assert!(paid.err.contains("Paid $149.00 with visa 4242"), "{}", paid.err);
+    machine.run(&["order", "pay", &third, "--method", "default"]).fails(6, "");
+    let order = machine.run(&["order", "place", "--profile", "ada", "--offer", &workshop]).fine().out;
+    let cardless = ["order", "pay", order.trim(), "--method", "default", "--profile", "ada"];
+    machine.run(&cardless).fails(2, "No card is saved");
     let free =
         machine.run(&["order", "place", "--offer", &offer(&listing(&machine, "field guide"), "Sample")]);
     assert!(free.fine().err.contains("The order is paid ($0.00)"));
