@@ -91,5 +91,5 @@ if (matchMedia("(pointer: fine)").matches) field.focus();
 const formats = await globalThis.BarcodeDetector?.getSupportedFormats().catch(() => []) ?? [];
 if (!navigator.mediaDevices) tell("The camera needs an address that begins with https. Use a hand scanner, or type the code.");
 else if (!formats.includes("qr_code")) tell("This browser reads no codes with the camera; Chrome on Android does. Use a hand scanner, or type the code.");
-else start.hidden = false;
+else for (const part of [start.parentElement, box.querySelector("#camera-hint")]) part.hidden = false;
 box.hidden = false;
