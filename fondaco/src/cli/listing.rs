@@ -51,14 +51,12 @@ async fn own(terminal: &Terminal, client: &Client, args: &Listings) -> Result<()
         vec![
             text(listing, "id"),
             text(listing, "title"),
-            text(listing, "kind"),
             text(listing, "state"),
             market::from(listing),
             sold.to_string(),
-            number(listing, "version"),
         ]
     };
-    let head = ["id", "title", "kind", "state", "from", "sold", "version"];
+    let head = ["id", "title", "state", "from", "sold"];
     terminal.table(&head, found.iter().map(row).collect());
     terminal.more(found.len(), args.part.offset, &answer);
     match found.first() {

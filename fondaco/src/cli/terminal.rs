@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::args::{Color, Global};
 use super::failure::Failure;
 
+/// The widest column of a table that is never broken, in cells.
+const MAX_WORD: u16 = 12;
+
 /// The terminal, or what stands in for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Terminal {
@@ -98,12 +101,14 @@ impl Terminal {
                 columns.iter().map(|index| row.get(*index).map(|cell| plain(cell)).unwrap_or_default()),
             );
         }
-        // The first column is what the next command takes: it is never cut.
-        if let Some(first) = table.column_mut(0) {
-            first.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        for column in table.column_iter_mut() {
+        let widths = table.column_max_content_widths();
+        for (place, (column, width)) in table.column_iter_mut().zip(widths).enumerate() {
             column.set_padding((0, 2));
+            // The first column is what the next command takes: it is never cut. Neither are words and amounts, so
+            // that longer texts give way.
+            if place == 0 || width <= MAX_WORD {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         self.data(table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
     }
