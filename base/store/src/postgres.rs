@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, NoTls, Statement};
 
@@ -19,8 +20,12 @@ use crate::row::Cells;
 use crate::tx::Connection;
 use crate::{FromValue, Row, Sql, StoreError, Tx, Value};
 
-/// How often a transaction that lost a race is run before its caller is told that the database is busy.
+/// How often, and for how long, a transaction that loses races is run before its caller is told that the database is
+/// busy: both at least. Of all connections that want the same row, one commits and the others have lost, also where they
+/// lock it first, since a serializable transaction may not change what was changed after it began. So each attempt comes
+/// through with the odds of one in as many as there are connections, and a number of attempts alone leaves some behind.
 const ATTEMPTS: u32 = 40;
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many transactions may wait before their callers are held back.
 const QUEUE: usize = 1024;
 /// How long a connection attempt may take.
@@ -128,7 +133,11 @@ async fn worker(
 
 /// Runs a job until it is committed, undone by its own error, or lost too many races.
 async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), StoreError> {
-    for lost in 0..ATTEMPTS {
+    let began = Instant::now();
+    for lost in 0.. {
+        if lost >= ATTEMPTS && began.elapsed() >= PATIENCE {
+            break;
+        }
         if lost > 0 {
             let jitter = u64::from(kernel::random_bytes::<1>()[0]);
             tokio::time::sleep(Duration::from_micros(u64::from(lost.min(20)) * jitter * 4)).await;

@@ -67,9 +67,6 @@ fn interval(room: &WaitingRoom) -> Duration {
     Duration::from_micros(60_000_000 / u64::from(room.per_minute.max(1)))
 }
 
-/// How often a place is asked for before somebody is told to come again: each time is many attempts of the database.
-const RUSH_ROUNDS: u32 = 8;
-
 impl Tickets {
     /// Takes a place for the caller's account, or answers the one that it has: however often it asks and from however
     /// many windows, an account has one place. Whose time to order is over goes to the end of the line.
@@ -91,28 +88,10 @@ impl Tickets {
             let pass = self.pass(now, &event, &owner, &place).await?;
             return Ok((place, room, pass));
         }
-        let (place, room) = self.join_in_rush(now, &id, &account).await?;
+        let write = async move |tx: &mut Tx| join(tx, now, &id, &account).await;
+        let (place, room) = self.store.write(write).await?;
         let pass = self.pass(now, &event, &owner, &place).await?;
         Ok((place, room, pass))
-    }
-
-    /// All of a rush meet on the last place of the line; on PostgreSQL only one of them comes through at a time.
-    async fn join_in_rush(
-        &self,
-        now: Timestamp,
-        id: &EventId,
-        account: &AccountId,
-    ) -> Result<(Place, WaitingRoom), TicketError> {
-        for _ in 1..RUSH_ROUNDS {
-            let (id, account) = (id.clone(), account.clone());
-            let write = async move |tx: &mut Tx| join(tx, now, &id, &account).await;
-            match self.store.write(write).await {
-                Err(TicketError::Store(StoreError::Busy)) => {}
-                decided => return decided,
-            }
-        }
-        let (id, account) = (id.clone(), account.clone());
-        self.store.write(async move |tx: &mut Tx| join(tx, now, &id, &account).await).await
     }
 
     /// The caller's place, if it has one; nothing is written.
