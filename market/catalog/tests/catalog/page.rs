@@ -167,3 +167,31 @@ async fn sellers_pages_are_closed_to_others() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_keep_the_categories_by_forms() {
+    both(TABLES, async |store| {
+        let room = Room::on(store);
+        let ada = room.seller("ada").await;
+        let op = room.person("olga", &[identity::Role::User, identity::Role::Admin]).await;
+        const HOME: &str = "/operator/categories";
+        assert_eq!(room.get(Some(&ada), HOME).await.status, 403);
+        assert!(words(&room.get(Some(&op), HOME).await, "table").contains("Developer tools"));
+        let wrong = room.form(&op, HOME, &[("slug", "No Such"), ("name", "Maps")]).await;
+        assert_eq!((wrong.status, value(&wrong, "name")), (422, "Maps".to_owned()));
+        let new = [("slug", "maps"), ("name", "Maps <b>"), ("position", "1")];
+        assert_eq!(room.form(&ada, HOME, &new).await.status, 403);
+        assert_eq!(leads_to(&room.form(&op, HOME, &new).await), HOME);
+        let here = format!("{HOME}/maps");
+        let editor = room.get(Some(&op), &here).await;
+        assert_eq!((value(&editor, "name"), value(&editor, "version")), ("Maps <b>".into(), "1".into()));
+        let renamed = [("name", "Maps"), ("position", "2"), ("version", "1")];
+        assert_eq!(leads_to(&room.form(&op, &here, &renamed).await), HOME);
+        assert_eq!(room.form(&op, &here, &renamed).await.status, 422, "a page that is old changes nothing");
+        let remove = [("do", "remove"), ("version", "2")];
+        assert_eq!(room.form(&ada, &here, &remove).await.status, 403);
+        assert_eq!(leads_to(&room.form(&op, &here, &remove).await), HOME);
+        assert_eq!(room.get(Some(&op), &here).await.status, 404);
+    })
+    .await;
+}
