@@ -11,6 +11,7 @@ use identity::Caller;
 use utoipa::OpenApi;
 use web::{Access, Ctx, Failure, Routes};
 
+use crate::error::id;
 use crate::check_in::Guard;
 use crate::{Tickets, devices};
 
@@ -101,11 +102,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     shop::calendar
 ))]
 struct Described;
-
-/// An id in a path; what is none is not there.
-fn id<T: std::str::FromStr>(text: &str, kind: &'static str) -> Result<T, Failure> {
-    text.parse().map_err(|_| crate::TicketError::NotFound(kind).into())
-}
 
 /// A device by its token, or anybody who is signed in: whether they may scan at an event, the use case decides.
 impl FromRequestParts<Tickets> for Guard {

@@ -1,6 +1,7 @@
 //! What can go wrong in this room, and how people are told.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use catalog::CatalogError;
 use kernel::{FieldError, Problem, Timestamp};
@@ -87,6 +88,11 @@ impl TicketError {
     pub fn field(pointer: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
+}
+
+/// The id in a path or a form; what is none names nothing that there is.
+pub(crate) fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, TicketError> {
+    text.parse().map_err(|_| TicketError::NotFound(kind))
 }
 
 impl From<TicketError> for Problem {

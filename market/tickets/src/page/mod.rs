@@ -12,6 +12,7 @@ mod typed;
 use axum::response::Response;
 use web::{Access, Failure, Routes};
 
+use crate::error::id;
 use crate::Tickets;
 
 /// What handlers answer.
@@ -54,7 +55,3 @@ pub fn pages(tickets: Tickets) -> Routes {
         .with_state(tickets)
 }
 
-/// An id in a path; what is none is not there.
-fn id<T: std::str::FromStr>(text: &str, kind: &'static str) -> Result<T, Failure> {
-    text.parse().map_err(|_| crate::TicketError::NotFound(kind).into())
-}
