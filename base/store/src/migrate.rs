@@ -125,7 +125,7 @@ async fn apply_room(
 
 fn dialect(text: &str, shared: bool) -> String {
     let text = only(text, shared);
-    if shared { for_postgres(&text) } else { text }
+    if shared { for_postgres(&text) } else { for_sqlite(&text) }
 }
 
 /// Leaves out the sections for the other database, see [`Migration`].
@@ -142,6 +142,63 @@ fn only(text: &str, shared: bool) -> String {
         }
     }
     out
+}
+
+/// A list within a check, `check (state in ('open', 'paid', 'void'))`, would make SQLite fill a table of its own with it
+/// at every change of a row; said as alternatives it costs a comparison or two. Indexes keep their lists: a query that
+/// has the same one finds them by it.
+fn for_sqlite(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("check (") {
+        let (before, check) = rest.split_at(start);
+        let (check, after) = check.split_at(closing(check));
+        out.push_str(before);
+        out.push_str(&alternatives(check));
+        rest = after;
+    }
+    out + rest
+}
+
+/// Where the first bracket of `text` is closed.
+fn closing(text: &str) -> usize {
+    let (mut depth, mut is_quoted) = (0_u32, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// `state in ('a', 'b')` as `(state = 'a' or state = 'b')`; `not in` as the opposite.
+fn alternatives(check: &str) -> String {
+    let mut out = String::with_capacity(check.len());
+    let mut rest = check;
+    while let Some((before, after)) = rest.split_once(" in") {
+        let Some((list, after)) = after.trim_start().strip_prefix('(').and_then(|list| list.split_once(')'))
+        else {
+            out.extend([before, " in"]);
+            rest = after;
+            continue;
+        };
+        let (before, not) = before.strip_suffix(" not").map_or((before, ""), |before| (before, "not "));
+        let column = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+        let (before, column) = before.split_at(column);
+        let equals: Vec<String> =
+            list.split(',').map(|value| format!("{column} = {}", value.trim())).collect();
+        out.extend([before, not, "(", &equals.join(" or "), ")"]);
+        rest = after;
+    }
+    out + rest
 }
 
 /// Migrations are written for SQLite's strict tables; PostgreSQL calls the same things otherwise.
@@ -175,6 +232,15 @@ mod tests {
     fn each_database_gets_its_own_sections_and_what_is_for_both() {
         assert_eq!(dialect(TEXT, false), "create table a (n integer) strict;\nlite;\nend;\n");
         assert_eq!(dialect(TEXT, true), "create table a (n bigint);\npg;\nend;\n");
+        assert_eq!(
+            for_sqlite(
+                "create table a (s text check (s in
+ ('x', 'y (', 'z')) , n integer check ((n = 1) = (s not in ('x',\n'y'))));
+                 create index i on a (n) where s in ('x', 'y');"
+            ),
+            "create table a (s text check ((s = 'x' or s = 'y (' or s = 'z')) , n integer check ((n = 1) = (not (s = 'x' or s = 'y'))));
+                 create index i on a (n) where s in ('x', 'y');"
+        );
         assert_eq!(
             for_postgres("create table blob_ref (raw blob, integers text)"),
             "create table blob_ref (raw bytea, integers text)"
