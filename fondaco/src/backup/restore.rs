@@ -66,9 +66,6 @@ pub async fn restore(
     Ok(Restored { manifest, migrated, secrets: put_secrets })
 }
 
-/// Tables that are never empty: migrations put rows into them.
-const NEVER_EMPTY: &[&str] = &["category", "ledger_horizon"];
-
 /// No tables, or none with a row of anybody's in it: what a restore that failed leaves behind.
 async fn is_empty(tx: &mut Tx) -> Result<bool, DumpError> {
     if dump::is_new(tx).await? {
@@ -76,7 +73,7 @@ async fn is_empty(tx: &mut Tx) -> Result<bool, DumpError> {
     }
     let mut nowhere = std::io::sink();
     let copied = dump::export(tx, &mut nowhere).await?;
-    Ok(copied.iter().all(|table| table.rows == 0 || NEVER_EMPTY.contains(&table.table.as_str())))
+    Ok(copied.iter().all(|table| table.rows == 0 || schema::filled().any(|filled| filled == table.table)))
 }
 
 async fn read_rows(store: &Store, path: PathBuf) -> Result<(), BackupError> {

@@ -1,6 +1,7 @@
 //! What can go wrong in this room, and how people are told.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use catalog::CatalogError;
 use identity::IdentityError;
@@ -83,6 +84,11 @@ impl BillingError {
     pub(crate) fn field(pointer: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
+}
+
+/// The id in a path or a form; what is none names nothing that there is.
+pub(crate) fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, BillingError> {
+    text.parse().map_err(|_| BillingError::NotFound(kind))
 }
 
 impl From<BillingError> for Problem {

@@ -1,6 +1,7 @@
 //! What can go wrong in this room, and how people are told.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use catalog::CatalogError;
 use identity::IdentityError;
@@ -81,6 +82,11 @@ impl OrderError {
     pub fn field(pointer: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
+}
+
+/// The id in a path or a form; what is none names nothing that there is.
+pub(crate) fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, OrderError> {
+    text.parse().map_err(|_| OrderError::NotFound(kind))
 }
 
 impl From<OrderError> for Problem {

@@ -75,7 +75,7 @@ async fn begin(
     source: &Source,
     key: Option<&str>,
 ) -> Result<Paid, OrderError> {
-    let replaced = replaced(tx, now, order).await?;
+    let replaced = replaced(tx, now, order, key).await?;
     let new = NewPayment {
         purpose: PURPOSE,
         subject: order.id.to_string(),
@@ -128,10 +128,20 @@ impl OrderError {
 }
 
 /// An attempt that only waits for the buyer is called off when the buyer chooses another way to pay. Should its money
-/// come all the same, it is given back.
-async fn replaced(tx: &mut Tx, now: Timestamp, order: &Order) -> Result<Option<PaymentId>, OrderError> {
+/// come all the same, it is given back. The same request once more is no other way.
+async fn replaced(
+    tx: &mut Tx,
+    now: Timestamp,
+    order: &Order,
+    key: Option<&str>,
+) -> Result<Option<PaymentId>, OrderError> {
     let Some(current) = &order.payment else { return Ok(None) };
     if order.state != State::Pending {
+        return Ok(None);
+    }
+    if let Some(key) = key
+        && Payments::of_key(tx, &order.buyer, key).await?.is_some_and(|payment| payment.id == *current)
+    {
         return Ok(None);
     }
     let all = Payments::of_subject(tx, order.id.as_str()).await?;

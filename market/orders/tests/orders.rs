@@ -278,6 +278,23 @@ async fn one_key_is_one_payment() {
 }
 
 #[tokio::test]
+async fn the_same_request_once_more_does_not_call_its_own_payment_off() {
+    on_both(async |market| {
+        let offer = market.tickets(1).await;
+        let id = market.one(&offer).await.order.id;
+        let card = || Source::Token("tok_threeDSecure2Required".to_owned());
+        let key = || Some("key-1".to_owned());
+        let first = market.orders.pay(&market.ada(), &id, card(), key()).await.unwrap().payment;
+        assert!(first.state.is_open() && first.next_action.is_some(), "{first:?}");
+        market.later(1);
+        let again = market.orders.pay(&market.ada(), &id, card(), key()).await.unwrap();
+        assert!(again.is_known && again.payment.id == first.id, "{again:?}");
+        assert_eq!((again.payment.version, again.payment.failure), (first.version, None));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_unknown_payment_blocks_a_second_until_the_bank_has_said() {
     on_both(async |market| {
         let offer = market.tickets(1).await;

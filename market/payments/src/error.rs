@@ -1,6 +1,7 @@
 //! What can go wrong in this room, and how people are told.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use identity::IdentityError;
 use kernel::{FieldError, Money, Problem};
@@ -108,6 +109,11 @@ impl PaymentError {
     pub fn field(pointer: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
+}
+
+/// The id in a path or a form; what is none names nothing that there is.
+pub(crate) fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, PaymentError> {
+    text.parse().map_err(|_| PaymentError::NotFound(kind))
 }
 
 impl From<PaymentError> for Problem {

@@ -2,7 +2,7 @@
 
 use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
-use identity::{Action, Caller, Subject};
+use identity::{AccountId, Action, Caller, Subject};
 use kernel::{Page, Paging};
 use store::{Tx, args};
 
@@ -116,6 +116,14 @@ impl Payments {
         let payment = self.find(id).await?;
         self.go_on(vec![payment]).await;
         self.find(id).await
+    }
+
+    /// The payment that a payer has begun with this key, in any transaction: for the rooms above.
+    ///
+    /// # Errors
+    /// [`PaymentError`] when the database failed.
+    pub async fn of_key(tx: &mut Tx, payer: &AccountId, key: &str) -> Result<Option<Payment>, PaymentError> {
+        Ok(tx.first(&sql::FIND_PAYMENT_BY_KEY, args![payer, key]).await?)
     }
 
     /// Every payment of a subject, oldest first, in any transaction: for the rooms above.

@@ -11,8 +11,8 @@ use identity::Caller;
 use utoipa::OpenApi;
 use web::{Access, Ctx, Failure, Routes};
 
-use crate::error::id;
 use crate::check_in::Guard;
+use crate::error::id;
 use crate::{Tickets, devices};
 
 /// The routes below `/api`.

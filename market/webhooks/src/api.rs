@@ -11,6 +11,7 @@ use web::idempotency::{Key, Request};
 use web::{Access, Failure, IfMatch, Json, Path, Query, Routes, Tagged, expected_version};
 
 use crate::endpoint::{Created, Endpoint, EndpointChange, NewEndpoint};
+use crate::error::id;
 use crate::register::all_types;
 use crate::{Attempt, Delivery, DeliveryId, DeliveryState, WebhookError, WebhookId, Webhooks};
 
@@ -267,10 +268,6 @@ async fn create(
 async fn list_types() -> Json<Vec<TypeView>> {
     let types = all_types().into_iter();
     Json(types.map(|kind| TypeView { name: kind.name, summary: kind.summary }).collect())
-}
-
-fn id<T: std::str::FromStr>(text: &str, kind: &'static str) -> Result<T, WebhookError> {
-    text.parse().map_err(|_| WebhookError::NotFound(kind))
 }
 
 /// Read a webhook.

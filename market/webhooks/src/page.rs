@@ -12,8 +12,9 @@ use web::idempotency::{Key, Request};
 use web::{Access, Expected, Failure, Form, Path, Query, Routes};
 
 use crate::endpoint::{Created, Endpoint, EndpointChange, NewEndpoint};
+use crate::error::id;
 use crate::register::all_types;
-use crate::{Attempt, Delivery, DeliveryId, DeliveryState, WebhookError, WebhookId, Webhooks};
+use crate::{Attempt, Delivery, DeliveryId, DeliveryState, WebhookId, Webhooks};
 
 /// How many rows one page shows.
 const ROWS: u32 = 30;
@@ -40,10 +41,6 @@ fn shell(visit: Visit, title: &str) -> Shell {
     let title =
         if title.is_empty() { "Webhooks - Account".to_owned() } else { format!("{title} - Webhooks") };
     visit.shell.page(&title, "webhooks").crumb("Account", "/account")
-}
-
-fn id<T: std::str::FromStr>(text: &str, kind: &'static str) -> Result<T, WebhookError> {
-    text.parse().map_err(|_| WebhookError::NotFound(kind))
 }
 
 #[derive(Template)]

@@ -5,12 +5,10 @@ mod subscriptions;
 mod usage;
 mod views;
 
-use std::str::FromStr;
-
 use utoipa::OpenApi;
 use web::{Access, Routes};
 
-use crate::error::BillingError;
+use crate::error::id;
 use crate::room::Billing;
 
 /// The routes of this room below `/api`.
@@ -66,8 +64,3 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     usage::count,
 ))]
 struct Described;
-
-/// The id in a path; what is none names nothing that there is.
-fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, BillingError> {
-    text.parse().map_err(|_| BillingError::NotFound(kind))
-}

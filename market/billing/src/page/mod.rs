@@ -4,12 +4,10 @@ mod document;
 mod lists;
 mod subscription;
 
-use std::str::FromStr;
-
 use axum::response::Response;
 use web::{Access, Failure, Routes};
 
-use crate::error::BillingError;
+use crate::error::id;
 use crate::room::Billing;
 use crate::subscription::Subscription;
 
@@ -31,11 +29,6 @@ pub fn pages(room: Billing) -> Routes {
         .post("/sell/subscriptions", Access::Account, lists::set)
         .get("/operator/subscriptions", Access::Operator, lists::all)
         .with_state(room)
-}
-
-/// The id in a path; what is none names nothing that there is.
-fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, BillingError> {
-    text.parse().map_err(|_| BillingError::NotFound(kind))
 }
 
 /// What a plan costs, in words: `$19.00 a month`.

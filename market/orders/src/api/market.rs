@@ -12,6 +12,7 @@ use web::{Failure, IfMatch, Json, Listed, Part, Path, Query, expected_version};
 use super::orders::Asked;
 use super::view::{OrderView, PromoView};
 use crate::cart::{Item, Owner};
+use crate::error::id;
 use crate::list::Side;
 use crate::promo::{NewPromo, Off};
 use crate::rules::{Change, FeeRule, TaxRate};
@@ -93,7 +94,7 @@ pub(super) async fn set_in_cart(
     Path(offer): Path<String>,
     Json(body): Json<CartBody>,
 ) -> Result<Json<Listed<ItemView>>, Failure> {
-    let offer: OfferId = offer.parse().map_err(|_| OrderError::NotFound("offer"))?;
+    let offer: OfferId = id(&offer, "offer")?;
     let (owner, now) = (owner(&account), account.caller.now());
     orders.set_in_cart(&owner, now, &offer, body.unit_id.as_ref(), body.quantity).await?;
     shown(&orders, &owner).await

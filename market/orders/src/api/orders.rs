@@ -13,8 +13,9 @@ use web::{Failure, IfMatch, Json, Listed, Part, Path, Query, Tagged, expected_ve
 
 use super::view::{OrderView, PaidView, RefundView};
 use crate::entitlement::Entitlement;
+use crate::error::id;
 use crate::list::{Filter, Placed, Side};
-use crate::order::{OrderId, State as OrderState};
+use crate::order::State as OrderState;
 use crate::place::NewOrder;
 use crate::refund::{NewRefund, Part as LinePart, What};
 use crate::{OrderError, Orders};
@@ -142,11 +143,6 @@ pub(super) async fn export(
     Ok(orders.export(&account.caller, asked.side()?, asked.filter()?)?)
 }
 
-/// An id in a path; what is no id names nothing.
-pub(super) fn id(text: &str) -> Result<OrderId, OrderError> {
-    text.parse().map_err(|_| OrderError::NotFound("order"))
-}
-
 fn shown(placed: &Placed) -> Tagged<Json<OrderView>> {
     Tagged(placed.order.version, Json(OrderView::of(placed)))
 }
@@ -161,7 +157,7 @@ pub(super) async fn find(
     account: Account,
     Path(order): Path<String>,
 ) -> Result<Tagged<Json<OrderView>>, Failure> {
-    Ok(shown(&orders.find(&account.caller, &id(&order)?).await?))
+    Ok(shown(&orders.find(&account.caller, &id(&order, "order")?).await?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -189,7 +185,8 @@ pub(super) async fn change(
     Json(body): Json<OrderPatch>,
 ) -> Result<Tagged<Json<OrderView>>, Failure> {
     let expected = expected_version(if_match, body.version)?;
-    let placed = orders.locate(&account.caller, &id(&order)?, &body.country, &body.region, expected).await?;
+    let placed =
+        orders.locate(&account.caller, &id(&order, "order")?, &body.country, &body.region, expected).await?;
     Ok(shown(&placed))
 }
 
@@ -206,7 +203,7 @@ pub(super) async fn delete(
     if_match: IfMatch,
 ) -> Result<Tagged<Json<OrderView>>, Failure> {
     let expected = expected_version(if_match, None)?;
-    Ok(shown(&orders.cancel(&account.caller, &id(&order)?, expected).await?))
+    Ok(shown(&orders.cancel(&account.caller, &id(&order, "order")?, expected).await?))
 }
 
 /// Cancel an order, for programs that cannot DELETE.
@@ -237,7 +234,7 @@ pub(super) async fn extend(
     if_match: IfMatch,
 ) -> Result<Tagged<Json<OrderView>>, Failure> {
     let expected = expected_version(if_match, None)?;
-    Ok(shown(&orders.extend(&account.caller, &id(&order)?, expected).await?))
+    Ok(shown(&orders.extend(&account.caller, &id(&order, "order")?, expected).await?))
 }
 
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
@@ -292,7 +289,7 @@ pub(super) async fn refunds(
     account: Account,
     Path(order): Path<String>,
 ) -> Result<Json<Listed<RefundView>>, Failure> {
-    let items = orders.details(&account.caller, &id(&order)?).await?.refunds;
+    let items = orders.details(&account.caller, &id(&order, "order")?).await?.refunds;
     let total = items.len() as u64;
     Ok(Json(Listed { items: items.iter().map(RefundView::of).collect(), total }))
 }
@@ -311,7 +308,7 @@ pub(super) async fn refund(
     key: Key,
     Json(body): Json<RefundBody>,
 ) -> Result<Response, Failure> {
-    let id = id(&order)?;
+    let id = id(&order, "order")?;
     let request = Request::new(key, format!("{} POST /api/orders/{id}/refunds", account.actor.user), &body);
     let stored = orders.refund_once(&account.caller, &id, body.wish()?, request, RefundView::of).await?;
     Ok(stored.into_response())
@@ -371,7 +368,7 @@ pub(super) async fn pay(
     Key(key): Key,
     Json(body): Json<PaymentBody>,
 ) -> Result<Response, Failure> {
-    let id = id(&body.order_id)?;
+    let id = id(&body.order_id, "order")?;
     let paid = orders.pay(&account.caller, &id, body.source()?, key).await?;
     if let Some(reason) = paid.payment.failure.clone().filter(|_| !paid.payment.state.is_open()) {
         let declined = OrderError::Payment(PaymentError::Gateway(reason));

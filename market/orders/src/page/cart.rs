@@ -13,6 +13,7 @@ use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
 use super::Answer;
 use super::checkout::{go_on, owner};
 use crate::cart::{Item, Owner};
+use crate::error::id;
 use crate::place::NewOrder;
 use crate::{OrderError, Orders};
 
@@ -113,7 +114,7 @@ pub(super) async fn change(
     }
     let changed = async {
         let owner = owner(&visit, &headers).ok_or(OrderError::NotFound("cart"))?;
-        let offer: OfferId = typed.get("offer").parse().map_err(|_| OrderError::NotFound("offer"))?;
+        let offer: OfferId = id(typed.get("offer"), "offer")?;
         let unit: Option<UnitId> = typed.get("unit").parse().ok();
         let quantity = match typed.get("do") {
             "remove" => 0,

@@ -15,14 +15,11 @@ use web::{Expected, Failure, Form, Path};
 
 use super::{Answer, cart, words};
 use crate::cart::Owner;
+use crate::error::id;
 use crate::list::{Details, Placed, Side};
 use crate::order::{OrderId, State as OrderState};
 use crate::place::NewOrder;
 use crate::{OrderError, Orders};
-
-fn id(text: &str) -> Result<OrderId, OrderError> {
-    text.parse().map_err(|_| OrderError::NotFound("order"))
-}
 
 /// Nothing was chosen: where things can be.
 pub(super) async fn nothing() -> Redirect {
@@ -76,7 +73,7 @@ pub(super) fn go_on(placed: &Placed) -> Response {
 }
 
 fn want(typed: &Typed) -> Result<Want, OrderError> {
-    let offer = typed.get("offer").parse().map_err(|_| OrderError::NotFound("offer"))?;
+    let offer = id(typed.get("offer"), "offer")?;
     let names = typed.all("unit").chain(typed.all("unit[]"));
     let units: Result<Vec<UnitId>, _> = names.filter(|name| !name.is_empty()).map(str::parse).collect();
     let units = units.map_err(|_| OrderError::field("/unit", "Choose among what is shown."))?;
@@ -127,7 +124,7 @@ struct CheckoutPage {
 /// `GET /checkout/{order}`: safe to load again at any time.
 pub(super) async fn show(State(orders): State<Orders>, visit: Visit, Path(order): Path<String>) -> Answer {
     visit.account()?;
-    let details = orders.details(&visit.caller, &id(&order)?).await?;
+    let details = orders.details(&visit.caller, &id(&order, "order")?).await?;
     if details.side == Side::Seller {
         return Err(OrderError::NotFound("order").into());
     }
@@ -208,7 +205,7 @@ pub(super) async fn pay(
     Form(typed): Form<Typed>,
 ) -> Answer {
     visit.account()?;
-    let id = id(&order)?;
+    let id = id(&order, "order")?;
     let key = Some(typed.get("key").to_owned()).filter(|key| (8..=64).contains(&key.len()));
     let paid = match source(&typed) {
         Ok(source) => orders.pay(&visit.caller, &id, source, key).await,
@@ -295,14 +292,14 @@ async fn again(orders: &Orders, visit: Visit, id: &OrderId, wrong: Wrong) -> Ans
 /// `POST /checkout/{order}/extend`.
 pub(super) async fn extend(State(orders): State<Orders>, visit: Visit, Path(order): Path<String>) -> Answer {
     visit.account()?;
-    orders.extend(&visit.caller, &id(&order)?, Expected::Whatever).await?;
+    orders.extend(&visit.caller, &id(&order, "order")?, Expected::Whatever).await?;
     Ok(done(&format!("/checkout/{order}"), "You have more time."))
 }
 
 /// `POST /checkout/{order}/cancel`.
 pub(super) async fn cancel(State(orders): State<Orders>, visit: Visit, Path(order): Path<String>) -> Answer {
     visit.account()?;
-    orders.cancel(&visit.caller, &id(&order)?, Expected::Whatever).await?;
+    orders.cancel(&visit.caller, &id(&order, "order")?, Expected::Whatever).await?;
     Ok(done(&format!("/orders/{order}"), "The order is cancelled. Nothing was charged."))
 }
 
@@ -314,7 +311,7 @@ pub(super) async fn locate(
     Form(typed): Form<Typed>,
 ) -> Answer {
     visit.account()?;
-    let id = id(&order)?;
+    let id = id(&order, "order")?;
     let (country, region) = (typed.get("country"), typed.get("region"));
     match orders.locate(&visit.caller, &id, country, region, Expected::Whatever).await {
         Ok(_) => Ok(done(&format!("/checkout/{id}"), "The taxes are those of this place.")),

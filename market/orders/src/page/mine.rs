@@ -10,8 +10,9 @@ use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
 use web::{Form, Path, Query};
 
 use super::{Answer, words};
+use crate::error::id;
 use crate::list::{Details, Filter, Placed, Side};
-use crate::order::{OrderId, State as OrderState};
+use crate::order::State as OrderState;
 use crate::refund::{NewRefund, Part, What};
 use crate::{OrderError, Orders};
 
@@ -160,13 +161,9 @@ fn short(id: &str) -> String {
     id.chars().take(16).chain(['…']).collect()
 }
 
-fn id(text: &str) -> Result<OrderId, OrderError> {
-    text.parse().map_err(|_| OrderError::NotFound("order"))
-}
-
 pub(super) async fn show(State(orders): State<Orders>, visit: Visit, Path(order): Path<String>) -> Answer {
     visit.account()?;
-    let details = orders.details(&visit.caller, &id(&order)?).await?;
+    let details = orders.details(&visit.caller, &id(&order, "order")?).await?;
     let names = orders.names(std::slice::from_ref(&details.placed)).await?;
     Ok(page(visit, details, &names, FormState::with(&[("give_back", "yes")])))
 }
@@ -245,7 +242,7 @@ pub(super) async fn refund(
     Form(typed): Form<Typed>,
 ) -> Answer {
     visit.account()?;
-    let id = id(&order)?;
+    let id = id(&order, "order")?;
     let details = orders.details(&visit.caller, &id).await?;
     let made = match wish(&typed, &details.placed) {
         Ok(new) => orders.refund(&visit.caller, &id, new).await,

@@ -10,13 +10,10 @@ use web::{Failure, Json, Path, Query};
 
 use crate::Payments;
 use crate::error::PaymentError;
-use crate::method::{Method, MethodId};
+use crate::error::id;
+use crate::method::Method;
 use crate::methods::NewMethod;
 use crate::sandbox::Card;
-
-fn id(text: &str) -> Result<MethodId, PaymentError> {
-    text.parse().map_err(|_| PaymentError::NotFound("payment method"))
-}
 
 #[derive(Deserialize)]
 pub(super) struct Whose {
@@ -117,7 +114,7 @@ pub(super) async fn set_default(
     account: Account,
     Path(text): Path<String>,
 ) -> Result<Json<Method>, Failure> {
-    Ok(Json(room.set_default_method(&account.caller, &id(&text)?).await?))
+    Ok(Json(room.set_default_method(&account.caller, &id(&text, "payment method")?).await?))
 }
 
 /// Forget a card.
@@ -130,6 +127,6 @@ pub(super) async fn delete(
     account: Account,
     Path(text): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    room.delete_method(&account.caller, &id(&text)?).await?;
+    room.delete_method(&account.caller, &id(&text, "payment method")?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

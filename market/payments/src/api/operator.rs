@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use web::idempotency::Key;
 use web::{Failure, Json, Path, Query};
 
-use super::payments::id;
 use super::views::{PaymentList, PaymentView, RefundView};
 use crate::Payments;
+use crate::error::id;
 use crate::inbox::NoticeView;
 use crate::refund::NewRefund;
 
@@ -58,7 +58,7 @@ pub(super) async fn look(
     operator: Operator,
     Path(text): Path<String>,
 ) -> Result<Json<PaymentView>, Failure> {
-    Ok(Json(room.ask_now(&operator.caller, &id(&text)?).await?.into()))
+    Ok(Json(room.ask_now(&operator.caller, &id(&text, "payment")?).await?.into()))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -86,7 +86,7 @@ pub(super) async fn refund(
     key: Key,
     Json(body): Json<RefundBody>,
 ) -> Result<impl IntoResponse, Failure> {
-    let details = room.payment(&operator.caller, &id(&text)?).await?;
+    let details = room.payment(&operator.caller, &id(&text, "payment")?).await?;
     let left = details.payment.refundable();
     let amount = body.amount_minor.map_or(left, |minor| Money::new(minor, left.currency));
     let new = NewRefund { payment: details.payment.id, amount, key: key.0, reason: body.reason };

@@ -12,13 +12,8 @@ use web::{Failure, Json, Path, Query, Tagged};
 use super::views::{DetailsView, PaymentList, PaymentView};
 use crate::Payments;
 use crate::error::PaymentError;
-use crate::payment::PaymentId;
+use crate::error::id;
 use crate::sandbox::Card;
-
-/// The id in a path; a text that is none names nothing.
-pub(super) fn id(text: &str) -> Result<PaymentId, PaymentError> {
-    text.parse().map_err(|_| PaymentError::NotFound("payment"))
-}
 
 /// List one's own payments.
 #[utoipa::path(get, path = "/api/payments", tag = "payments",
@@ -43,7 +38,7 @@ pub(super) async fn find(
     account: Account,
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Failure> {
-    let found = room.payment(&account.caller, &id(&text)?).await?;
+    let found = room.payment(&account.caller, &id(&text, "payment")?).await?;
     Ok(Tagged(found.payment.version, Json(DetailsView::from(found))))
 }
 
@@ -117,5 +112,5 @@ pub(super) async fn confirm(
     Path(text): Path<String>,
     Json(body): Json<ConfirmBody>,
 ) -> Result<Json<PaymentView>, Failure> {
-    Ok(Json(room.confirm_with_card(&account.caller, &id(&text)?, &body.card).await?.into()))
+    Ok(Json(room.confirm_with_card(&account.caller, &id(&text, "payment")?, &body.card).await?.into()))
 }

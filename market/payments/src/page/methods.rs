@@ -11,7 +11,7 @@ use web::{Failure, Form, Path};
 
 use super::{on_the_page, typed_card};
 use crate::Payments;
-use crate::error::PaymentError;
+use crate::error::id;
 use crate::method::Method;
 use crate::methods::NewMethod;
 use crate::sandbox::{CARDS, TestCard};
@@ -82,7 +82,7 @@ pub(super) async fn change(
 ) -> Result<Response, Failure> {
     visit.account()?;
     let Form(wish) = form?;
-    let id = text.parse().map_err(|_| PaymentError::NotFound("payment method"))?;
+    let id = id(&text, "payment method")?;
     match wish.r#do {
         Change::Default => {
             room.set_default_method(&visit.caller, &id).await?;

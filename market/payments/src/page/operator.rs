@@ -13,6 +13,7 @@ use web::{Failure, Form, Path, Query};
 use crate::Payments;
 use crate::dispute::Dispute;
 use crate::error::PaymentError;
+use crate::error::id;
 use crate::inbox::NoticeView;
 use crate::paid_for::Described;
 use crate::payment::{Payment, PaymentId, State as Stage};
@@ -89,10 +90,6 @@ struct OnePage {
     notices: Vec<NoticeView>,
 }
 
-fn id(text: &str) -> Result<PaymentId, PaymentError> {
-    text.parse().map_err(|_| PaymentError::NotFound("payment"))
-}
-
 async fn one(room: &Payments, visit: Visit, id: &PaymentId, form: FormState) -> Result<OnePage, Failure> {
     let notices = room.inbox(&visit.caller, id.as_str(), NOTICES).await?.items;
     let found = room.payment(&visit.caller, id).await?;
@@ -115,7 +112,7 @@ pub(super) async fn show(
     Path(text): Path<String>,
 ) -> Result<Response, Failure> {
     identity::Operator::of(visit.caller.clone())?;
-    let page = one(&room, visit, &id(&text)?, FormState::default()).await?;
+    let page = one(&room, visit, &id(&text, "payment")?, FormState::default()).await?;
     Ok(face::html(&page.shell, &page))
 }
 
@@ -126,7 +123,7 @@ pub(super) async fn change(
     Form(typed): Form<Typed>,
 ) -> Result<Response, Failure> {
     identity::Operator::of(visit.caller.clone())?;
-    let id = id(&text)?;
+    let id = id(&text, "payment")?;
     let here = format!("{HOME}/{id}");
     if typed.get("do") == "look" {
         room.ask_now(&visit.caller, &id).await?;

@@ -12,7 +12,8 @@ use web::{Failure, Form, Path};
 use super::{on_the_page, typed_card};
 use crate::Payments;
 use crate::error::PaymentError;
-use crate::payment::{NextAction, Payment, PaymentId};
+use crate::error::id;
+use crate::payment::{NextAction, Payment};
 use crate::sandbox::{CARDS, NAME, TestCard, bank};
 
 /// What the pay page may load besides ours when Stripe takes the card, see Stripe's security guide.
@@ -20,10 +21,6 @@ const STRIPE_POLICY: &str = "default-src 'none'; script-src 'self' https://js.st
      frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com; \
      style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-fn id(text: &str) -> Result<PaymentId, PaymentError> {
-    text.parse().map_err(|_| PaymentError::NotFound("payment"))
-}
 
 #[derive(Template)]
 #[template(path = "payments/pay.html")]
@@ -83,7 +80,7 @@ pub(super) async fn show(
     Path(text): Path<String>,
 ) -> Result<Response, Failure> {
     visit.account()?;
-    let payment = room.resume(&visit.caller, &id(&text)?).await?;
+    let payment = room.resume(&visit.caller, &id(&text, "payment")?).await?;
     Ok(page(&room, visit, payment, FormState::default()))
 }
 
@@ -94,7 +91,7 @@ pub(super) async fn pay(
     Form(typed): Form<Typed>,
 ) -> Result<Response, Failure> {
     visit.account()?;
-    let id = id(&text)?;
+    let id = id(&text, "payment")?;
     match room.confirm_with_card(&visit.caller, &id, &typed_card(&typed)).await {
         Ok(payment) => {
             let to = Payments::next_page(&payment).unwrap_or_else(|| format!("/pay/{id}"));
@@ -131,7 +128,7 @@ pub(super) async fn bank(
     Path(text): Path<String>,
 ) -> Result<Response, Failure> {
     visit.account()?;
-    let payment = room.payable(&visit.caller, &id(&text)?).await?;
+    let payment = room.payable(&visit.caller, &id(&text, "payment")?).await?;
     if payment.gateway != NAME {
         return Err(PaymentError::NotFound("payment").into());
     }
@@ -165,7 +162,7 @@ pub(super) async fn answer_bank(
     visit.account()?;
     let Form(answered) = form?;
     let accepts = matches!(answered.answer, Answer::Accept);
-    let payment = room.confirm_at_bank(&visit.caller, &id(&text)?, accepts).await?;
+    let payment = room.confirm_at_bank(&visit.caller, &id(&text, "payment")?, accepts).await?;
     let words = if accepts { "You accepted at the bank." } else { "You refused at the bank." };
     Ok(done(&room.page_of(&payment), words))
 }

@@ -12,8 +12,8 @@ mod typed;
 use axum::response::Response;
 use web::{Access, Failure, Routes};
 
-use crate::error::id;
 use crate::Tickets;
+use crate::error::id;
 
 /// What handlers answer.
 type Answer = Result<Response, Failure>;
@@ -54,4 +54,3 @@ pub fn pages(tickets: Tickets) -> Routes {
         .post("/sell/events/{id}/devices/{device}/revoke", Access::Account, door::revoke_device)
         .with_state(tickets)
 }
-
