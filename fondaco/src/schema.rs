@@ -46,11 +46,16 @@ pub(crate) fn as_of(applied: &[Applied]) -> Result<Vec<Migrations>, String> {
     Ok(rooms.collect())
 }
 
-/// The tables that are never empty, since migrations put rows into them: what an `insert into` names that begins a line.
-/// Those of a trigger stand within its statement.
+/// The tables that are never empty, since migrations put rows into them: what an `insert into` names that begins a line
+/// and has values. One that selects only moves what is there; those of a trigger stand within its statement.
 pub(crate) fn filled() -> impl Iterator<Item = &'static str> {
-    let lines = ROOMS.iter().flat_map(|room| room.files).flat_map(|file| file.sql.lines());
-    lines.filter_map(|line| line.strip_prefix("insert into ")?.split([' ', '(']).next())
+    let statements =
+        ROOMS.iter().flat_map(|room| room.files).flat_map(|file| file.sql.split("\ninsert into ").skip(1));
+    statements.filter_map(|text| {
+        let statement = text.split(';').next()?;
+        let table = statement.split([' ', '(', '\n']).next()?;
+        (!statement.contains("select ")).then_some(table)
+    })
 }
 
 #[cfg(test)]

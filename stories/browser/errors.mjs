@@ -49,8 +49,9 @@ async function tellsStrangers(page) {
     await fill(page, { "User name": "No Name", "E-mail": "nobody", Password: "short" });
     await send(page, "Make the account");
     await isSummed(page, { username: /lower-case/, email: /\w/, password: /8/ });
-    const typed = await page.$$eval("main input", inputs => inputs.map(({ value }) => value));
-    same(typed, ["No Name", "nobody", ""], "what the form holds");
+    const typed = await page.$$eval("main input", inputs => inputs.map(({ name, value }) => [name, value]));
+    const kept = [["next", "/"], ["username", "No Name"], ["email", "nobody"], ["password", ""]];
+    same(typed, kept, "what the form holds");
   });
   await check(page, "a page for accounts asks to sign in", async () => {
     same((await page.goto("/account")).status(), 401, "the status");

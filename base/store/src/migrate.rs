@@ -144,9 +144,8 @@ fn only(text: &str, shared: bool) -> String {
     out
 }
 
-/// A list within a check, `check (state in ('open', 'paid', 'void'))`, would make SQLite fill a table of its own with it
-/// at every change of a row; said as alternatives it costs a comparison or two. Indexes keep their lists: a query that
-/// has the same one finds them by it.
+/// A list within a check, `check (state in ('open', 'paid', 'void'))`, or in what an index holds would make SQLite fill
+/// a table of its own with it at every change of a row; said as alternatives it costs a comparison or two.
 fn for_sqlite(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -157,7 +156,10 @@ fn for_sqlite(text: &str) -> String {
         out.push_str(&alternatives(check));
         rest = after;
     }
-    out + rest
+    out.push_str(rest);
+    let is_index = |line: &str| line.starts_with("create index ") || line.starts_with("create unique index ");
+    let lines = out.split_inclusive('\n');
+    lines.map(|line| if is_index(line) { alternatives(line) } else { line.to_owned() }).collect()
 }
 
 /// Where the first bracket of `text` is closed.
@@ -232,15 +234,12 @@ mod tests {
     fn each_database_gets_its_own_sections_and_what_is_for_both() {
         assert_eq!(dialect(TEXT, false), "create table a (n integer) strict;\nlite;\nend;\n");
         assert_eq!(dialect(TEXT, true), "create table a (n bigint);\npg;\nend;\n");
-        assert_eq!(
-            for_sqlite(
-                "create table a (s text check (s in
- ('x', 'y (', 'z')) , n integer check ((n = 1) = (s not in ('x',\n'y'))));
-                 create index i on a (n) where s in ('x', 'y');"
-            ),
-            "create table a (s text check ((s = 'x' or s = 'y (' or s = 'z')) , n integer check ((n = 1) = (not (s = 'x' or s = 'y'))));
-                 create index i on a (n) where s in ('x', 'y');"
-        );
+        let lists = "create table a (s text check (s in\n ('x', 'y (', 'z')), t text check ((t = 'in') = (s not in ('x','y'))));\n\
+            create index i on a (t) where s in ('x', 'y');\nupdate a set s = 'x' where s in ('y', 'z');";
+        let alternatives = "create table a (s text check ((s = 'x' or s = 'y (' or s = 'z')), \
+            t text check ((t = 'in') = (not (s = 'x' or s = 'y'))));\n\
+            create index i on a (t) where (s = 'x' or s = 'y');\nupdate a set s = 'x' where s in ('y', 'z');";
+        assert_eq!(for_sqlite(lists), alternatives);
         assert_eq!(
             for_postgres("create table blob_ref (raw blob, integers text)"),
             "create table blob_ref (raw bytea, integers text)"

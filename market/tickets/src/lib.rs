@@ -53,7 +53,7 @@ pub use sell_on::NewTicket;
 pub use ticket::{Ticket, TicketId, TicketState};
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("tickets", "0001_tickets.sql");
+pub const MIGRATIONS: Migrations = store::migrations!("tickets", "0001_tickets.sql", "0002_first_price.sql");
 
 /// The room. Cheap to clone.
 #[derive(Clone)]

@@ -39,8 +39,8 @@ sql! {
 
 sql! {
     pub(crate) INSERT_TICKET = "insert into ticket (id, event, owner, title, category, seat, offer, unit, order_id, line, \
-        buyer, price_minor, currency, state, listing, generation, version, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, 1, $16, $16)";
+        buyer, price_minor, first_price_minor, currency, state, listing, generation, version, created_at, updated_at) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, 1, 1, $16, $16)";
     /// Tickets by id, for lists of scans: one statement for all.
     pub(crate) LIST_TICKETS_BY_ID = "select id, event, owner, title, category, seat, offer, unit, order_id, line, buyer, \
         price_minor, currency, state, listing, generation, checked_in_at, checked_in_by, version, created_at, updated_at \
@@ -60,9 +60,9 @@ sql! {
         currency, state, listing, generation, checked_in_at, checked_in_by, version, created_at, updated_at \
         from ticket where state = 'listed' order by updated_at desc, id limit $1 offset $2";
     pub(crate) COUNT_LISTED = "select count(*) from ticket where state = 'listed'";
-    /// Tickets of an event, in the order of their seats.
+    /// Tickets of an event, in the order of their seats, at the prices for which the organiser sold them.
     pub(crate) LIST_EVENT_TICKETS = "select id, event, owner, title, category, seat, offer, unit, order_id, line, buyer, \
-        price_minor, currency, state, listing, generation, checked_in_at, checked_in_by, version, created_at, updated_at \
+        coalesce(first_price_minor, price_minor), currency, state, listing, generation, checked_in_at, checked_in_by, version, created_at, updated_at \
         from ticket where event = $1 order by category, seat, id limit $2 offset $3";
     pub(crate) COUNT_EVENT_TICKETS = "select count(*) from ticket where event = $1";
     /// Tickets that one line of an order paid for, and nobody after it: those that were given back first.
@@ -81,7 +81,8 @@ sql! {
         where event = $1 and order_id > $2 and state not in ('refunded', 'void') \
         union select s.order_id, s.line from ticket_sale s join ticket t on t.id = s.ticket \
         where t.event = $1 and s.order_id > $2 order by 1, 2 limit $3";
-    pub(crate) COUNT_STATES = "select state, count(*), cast(coalesce(sum(price_minor), 0) as bigint) from ticket \
+    pub(crate) COUNT_STATES = "select state, count(*), \
+        cast(coalesce(sum(coalesce(first_price_minor, price_minor)), 0) as bigint) from ticket \
         where event = $1 group by state";
 }
 

@@ -325,8 +325,9 @@ async fn a_ticket_that_was_sold_on_opens_the_door_for_its_new_owner_alone() {
         let (event, category) = house.concert(9).await;
         let (ada, eve) = (house.person("ada"), house.person("eve"));
         let ticket = house.buys(&ada, vec![Want::some(category.offer, 1)]).await.remove(0);
-        let old = house.code(&ada, &ticket).await;
+        let (old, ticket_price) = (house.code(&ada, &ticket).await, ticket.price);
         let sold = resold(&house, &ticket, 3_000, &eve).await;
+        assert_ne!(sold.price, ticket_price);
         assert_eq!((sold.id.clone(), sold.owner.as_str(), sold.generation), (ticket.id, "user-eve", 2));
         let door = Guard::Staff(house.organiser());
         let said = house.tickets.check_in(&door, &event.id, scan(&old)).await.unwrap().remove(0);
@@ -334,6 +335,8 @@ async fn a_ticket_that_was_sold_on_opens_the_door_for_its_new_owner_alone() {
         let new = house.code(&eve, &sold).await;
         let said = house.tickets.check_in(&door, &event.id, scan(&new)).await.unwrap().remove(0);
         assert_eq!(said.verdict, Verdict::Admitted);
+        let sales = house.tickets.sales(&house.organiser(), &event.id).await.unwrap();
+        assert_eq!(sales.iter().map(|one| one.sum).collect::<Vec<_>>(), [ticket_price], "as the organiser sold it");
         let used = NewTicket { title: String::new(), price: usd(1), ticket: Some(sold.id.clone()) };
         assert!(matches!(house.tickets.list_ticket(&eve, used).await, Err(TicketError::TicketState(_))));
         assert!(matches!(house.tickets.give_back(&eve, &sold.id).await, Err(TicketError::TicketState(_))));
