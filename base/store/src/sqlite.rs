@@ -23,11 +23,11 @@ const QUEUE: usize = 1024;
 /// How long a lock of another process (the command line beside a running server) is waited for.
 const BUSY_MS: u64 = 10_000;
 
-/// Under load the same pages are written again and again: with up to 64 megabytes of log they are taken over into the
-/// file much more rarely than with the usual four, and a start after a kill still reads them in a tenth of a second.
+/// Under load the same pages are written again and again: with up to 16 megabytes of log they are taken over into the
+/// file more rarely than with the usual four. More would make single commits wait longer for it.
 const PRAGMAS: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
     pragma temp_store = memory; pragma cache_size = -8000; pragma journal_size_limit = 67108864; \
-    pragma wal_autocheckpoint = 16000; pragma trusted_schema = off;";
+    pragma wal_autocheckpoint = 4000; pragma trusted_schema = off;";
 
 pub(crate) struct Sqlite {
     writer: mpsc::Sender<Box<dyn Job>>,
