@@ -336,7 +336,11 @@ async fn a_ticket_that_was_sold_on_opens_the_door_for_its_new_owner_alone() {
         let said = house.tickets.check_in(&door, &event.id, scan(&new)).await.unwrap().remove(0);
         assert_eq!(said.verdict, Verdict::Admitted);
         let sales = house.tickets.sales(&house.organiser(), &event.id).await.unwrap();
-        assert_eq!(sales.iter().map(|one| one.sum).collect::<Vec<_>>(), [ticket_price], "as the organiser sold it");
+        assert_eq!(
+            sales.iter().map(|one| one.sum).collect::<Vec<_>>(),
+            [ticket_price],
+            "as the organiser sold it"
+        );
         let used = NewTicket { title: String::new(), price: usd(1), ticket: Some(sold.id.clone()) };
         assert!(matches!(house.tickets.list_ticket(&eve, used).await, Err(TicketError::TicketState(_))));
         assert!(matches!(house.tickets.give_back(&eve, &sold.id).await, Err(TicketError::TicketState(_))));
