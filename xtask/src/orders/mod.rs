@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 8)]
     seconds: u64,
     /// Also measure on this PostgreSQL server: postgres://user@host:port/database, which must be empty
-    #[arg(long, env = "FONDACO_BENCH_POSTGRES")]
+    #[arg(long)]
     postgres: Option<String>,
 }
 
