@@ -133,7 +133,7 @@ async fn worker(
 
 /// Runs a job until it is committed, undone by its own error, or lost too many races.
 async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), StoreError> {
-    let began = Instant::now();
+    let (began, mut is_key_looked_at) = (Instant::now(), false);
     for lost in 0.. {
         if lost >= ATTEMPTS && began.elapsed() >= PATIENCE {
             break;
@@ -156,7 +156,9 @@ async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), Store
         };
         let session = tx.session()?;
         // A key that a transaction beside this one took: run once more, this one then sees the other's row.
-        if session.lost_race || (session.key_taken && lost == 0) {
+        let is_key_news = session.key_taken && !is_key_looked_at;
+        is_key_looked_at |= session.key_taken;
+        if session.lost_race || is_key_news {
             tx.after_commit.clear();
             // A failed commit has ended the transaction; a second rollback is harmless.
             let _ = tx.script("rollback").await;
