@@ -11,11 +11,12 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("store", &["kernel"]),
     ("blobs", &["store"]),
-    ("containers", &["store"]),
+    ("containers", &["kernel"]),
     ("jobs", &["store"]),
     ("mail", &["store"]),
     ("pdf", &["kernel"]),
     ("reach", &[]),
+    ("relay", &["kernel"]),
     ("vault", &["kernel"]),
     ("web", &["store"]),
     ("events", BASE),
@@ -36,7 +37,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("apps", &["providers"]),
 ];
 
-const BASE: &[&str] = &["blobs", "containers", "jobs", "mail", "reach", "vault", "web"];
+const BASE: &[&str] = &["blobs", "containers", "jobs", "mail", "reach", "relay", "vault", "web"];
 
 /// The binary, the stories and the tasks see the whole house; nobody sees them, but they each other.
 const FREE: &[&str] = &["fondaco", "stories", "xtask"];
