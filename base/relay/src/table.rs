@@ -89,7 +89,7 @@ impl Ports {
 
     fn serve(&self, route: &Route, listener: Arc<TcpListener>) -> Open {
         let live = Arc::new(Live::new(route, self.cut.child_token()));
-        let closed = CancellationToken::new();
+        let closed = self.cut.child_token();
         let accept =
             Arc::clone(&live).accept(Arc::clone(&listener), closed.clone(), self.connections.clone());
         Open { live, listener, closed, accepting: tokio::spawn(accept) }
