@@ -4,9 +4,11 @@
 //! operation is idempotent by its name, and what was made carries the installation's label, so that two
 //! installations on one engine never touch each other's things.
 
+mod check;
 mod container;
 mod driver;
 mod error;
+pub mod memory;
 mod seen;
 mod streams;
 
