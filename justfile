@@ -43,6 +43,10 @@ bench-registry *ARGS:
 bench-orders *ARGS:
     scripts/bench-orders {{ ARGS }}
 
+# Measure what the way through the relay costs
+bench-relay *ARGS:
+    cargo xtask bench-relay {{ ARGS }}
+
 # Take pictures of every page in both themes
 screenshots *ARGS:
     scripts/screenshots {{ ARGS }}

@@ -12,6 +12,7 @@ mod bench;
 mod http;
 mod openapi;
 mod orders;
+mod relay;
 mod report;
 mod server;
 mod tidy;
@@ -33,6 +34,8 @@ enum Task {
     BenchRegistry(bench::Options),
     /// Measure holding and paying over HTTP
     BenchOrders(orders::Options),
+    /// Measure what the way through the relay costs
+    BenchRelay(relay::Options),
 }
 
 fn main() -> Result<ExitCode> {
@@ -42,6 +45,7 @@ fn main() -> Result<ExitCode> {
         Task::Openapi => openapi::run(&root),
         Task::BenchRegistry(options) => bench::run(&root, &options),
         Task::BenchOrders(options) => orders::run(&root, &options),
+        Task::BenchRelay(options) => relay::run(&root, &options),
     }
 }
 

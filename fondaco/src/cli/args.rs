@@ -156,6 +156,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  fondaco serve\n  fondaco serve --demo --data-dir /tmp/try\n  fondaco serve --listen 0.0.0.0 --role registry,web"
     )]
     Serve(Serve),
+    /// Carry connections to deployments. The server starts this by itself, as a process that outlives it.
+    #[command(
+        after_help = "Examples:\n  fondaco relay --status\n  fondaco relay --stop --data-dir /var/lib/fondaco\n  fondaco relay --data-dir /var/lib/fondaco --listen 0.0.0.0"
+    )]
+    Relay(Relay),
     /// Fill an empty database with demo data.
     Demo(Place),
     /// Show all settings, where each comes from, and what is wrong with them.
@@ -435,6 +440,29 @@ pub(crate) struct Serve {
     /// Whether the requests of one address are limited.
     #[arg(long, value_name = "on|off")]
     pub(crate) rate_limits: Option<String>,
+}
+
+/// How to be the relay, or what to do with the one that runs.
+#[derive(Debug, Args)]
+pub(crate) struct Relay {
+    /// Which data.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The address at which ports of deployments are opened.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen: std::net::IpAddr,
+    /// End after this time without deployments, and without a server that asks.
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = crate::config::parse_duration)]
+    pub(crate) idle: std::time::Duration,
+    /// Let go of the terminal and the session.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// Show what the relay that runs does.
+    #[arg(long, conflicts_with = "stop")]
+    pub(crate) status: bool,
+    /// Have the relay that runs let nobody in any more, and end with its last connection.
+    #[arg(long)]
+    pub(crate) stop: bool,
 }
 
 /// How to migrate.

@@ -84,6 +84,7 @@ async fn dispatch(terminal: &Terminal, cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Wallet(command) => wallet::run(terminal, global, command).await?,
         Command::Config(ClientConfig::Npm(args)) => npmrc::npm(terminal, global, args)?,
         Command::Serve(args) => operate::serve::serve(terminal, args).await?,
+        Command::Relay(args) => operate::relay::relay(terminal, args).await?,
         Command::Demo(place) => operate::demo::demo(terminal, place).await?,
         Command::Check(place) => operate::check::check(terminal, place)?,
         Command::Migrate(args) => operate::migrate::migrate(terminal, args).await?,

@@ -9,6 +9,7 @@ mod jobs;
 mod ledger;
 mod look;
 pub(super) mod migrate;
+pub(super) mod relay;
 pub(super) mod serve;
 
 use super::args::Place;
