@@ -1,8 +1,10 @@
 //! The embedded database: one thread writes, several read.
 //!
 //! The writer takes all transactions that wait (up to [`BATCH`]), runs them one after the other in one SQLite
-//! transaction and commits them together, so that the cost of making a commit durable is shared. A
-//! transaction's future never waits for anything but its database, which answers at once: it is polled once.
+//! transaction and commits them together, so that the cost of making a commit durable is shared; what comes while the
+//! disk is still busy with the last commit joins the next (see [`disk`]). A transaction's future never waits for anything but its database, which answers at once: it is polled once.
+
+mod disk;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -11,6 +13,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
+use self::disk::{Commit, Disk};
 use crate::job::Job;
 use crate::row::Cells;
 use crate::tx::Connection;
@@ -23,11 +26,15 @@ const QUEUE: usize = 1024;
 /// How long a lock of another process (the command line beside a running server) is waited for.
 const BUSY_MS: u64 = 10_000;
 
-/// Under load the same pages are written again and again: with up to 16 megabytes of log they are taken over into the
-/// file more rarely than with the usual four. More would make single commits wait longer for it.
-const PRAGMAS: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
+/// `synchronous = normal`, because [`disk`] waits for the disk instead. Under load the same pages are written again and
+/// again: the log is taken over into the file beside the writer, which does it itself only when the log has grown to 64
+/// megabytes, to begin it anew.
+const PRAGMAS: &str = "pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on; \
     pragma temp_store = memory; pragma cache_size = -8000; pragma journal_size_limit = 67108864; \
-    pragma wal_autocheckpoint = 4000; pragma trusted_schema = off;";
+    pragma wal_autocheckpoint = 16000; pragma trusted_schema = off;";
+
+/// Where the writer finds its work.
+type Jobs = mpsc::Receiver<Box<dyn Job>>;
 
 pub(crate) struct Sqlite {
     writer: mpsc::Sender<Box<dyn Job>>,
@@ -38,7 +45,11 @@ impl Sqlite {
     pub(crate) fn open(path: &Path, readers: usize, database: u64) -> Result<Self, StoreError> {
         let (writer, jobs) = mpsc::channel(QUEUE);
         let mut tx = Tx::new(Connection::Sqlite(connect(path, true)?), database);
-        spawn("store-write", move || write_loop(jobs, &mut tx))?;
+        let (file, checkpoint) = (path.to_owned(), connect(path, true)?);
+        spawn("store-write", move || match Disk::open(&file, checkpoint, thread::current()) {
+            Ok(disk) => write_loop(jobs, &mut tx, &disk),
+            Err(error) => tracing::error!(%error, "the database cannot be written"),
+        })?;
         let (sender, jobs) = async_channel::bounded(QUEUE);
         for _ in 0..readers.max(1) {
             let jobs = jobs.clone();
@@ -81,30 +92,32 @@ fn connect(path: &Path, write: bool) -> Result<rusqlite::Connection, StoreError>
     Ok(connection)
 }
 
-fn write_loop(mut jobs: mpsc::Receiver<Box<dyn Job>>, tx: &mut Tx) {
+fn write_loop(mut jobs: Jobs, tx: &mut Tx, disk: &Disk) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        commit_batch(&mut batch, tx);
+        if !commit_batch(std::mem::take(&mut batch), &mut jobs, tx, disk) {
+            return;
+        }
     }
 }
 
-/// Runs the jobs of one batch and answers them all after the commit.
-fn commit_batch(batch: &mut Vec<Box<dyn Job>>, tx: &mut Tx) {
-    let ran = match run_batch(batch, tx, Undo::AllTogether) {
-        Ok(None) => run_batch(batch, tx, Undo::EachAlone),
+/// Runs the jobs of one batch and has them answered when their commit is on the disk. `false`: the disk failed.
+fn commit_batch(mut batch: Vec<Box<dyn Job>>, jobs: &mut Jobs, tx: &mut Tx, disk: &Disk) -> bool {
+    let ran = match run_batch(&mut batch, jobs, tx, disk, Undo::AllTogether) {
+        Ok(None) => run_batch(&mut batch, jobs, tx, disk, Undo::EachAlone),
         other => other,
     };
     match ran {
         Ok(outcomes) => {
-            tx.run_hooks();
-            let outcomes = outcomes.unwrap_or_default().into_iter();
-            batch.drain(..).zip(outcomes).for_each(|(job, outcome)| job.finish(outcome));
+            let hooks = std::mem::take(&mut tx.after_commit);
+            disk.take(Commit { jobs: batch, outcomes: outcomes.unwrap_or_default(), hooks })
         }
         Err(error) => {
             tracing::error!(%error, "a commit failed; its transactions are undone");
             tx.after_commit.clear();
             let _ = tx.raw("rollback");
-            batch.drain(..).for_each(|job| job.finish(Err(StoreError::Busy)));
+            batch.into_iter().for_each(|job| job.finish(Err(StoreError::Busy)));
+            true
         }
     }
 }
@@ -120,25 +133,50 @@ enum Undo {
 }
 
 /// One transaction of SQLite, committed. `None`: it was undone, because one job must be undone alone.
-fn run_batch(batch: &mut [Box<dyn Job>], tx: &mut Tx, undo: Undo) -> Result<Option<Outcomes>, StoreError> {
+fn run_batch(
+    batch: &mut Vec<Box<dyn Job>>,
+    jobs: &mut Jobs,
+    tx: &mut Tx,
+    disk: &Disk,
+    undo: Undo,
+) -> Result<Option<Outcomes>, StoreError> {
     tx.raw("begin immediate")?;
     let mut outcomes = Vec::with_capacity(batch.len());
-    for job in batch {
-        let outcome = match undo {
-            Undo::EachAlone => in_savepoint(job.as_mut(), tx)?,
-            Undo::AllTogether => match without_savepoint(job.as_mut(), tx)? {
-                Some(outcome) => outcome,
-                None => {
-                    tx.after_commit.clear();
-                    tx.raw("rollback")?;
-                    return Ok(None);
-                }
-            },
-        };
-        outcomes.push(outcome);
+    loop {
+        for job in &mut batch[outcomes.len()..] {
+            let outcome = match undo {
+                Undo::EachAlone => in_savepoint(job.as_mut(), tx)?,
+                Undo::AllTogether => match without_savepoint(job.as_mut(), tx)? {
+                    Some(outcome) => outcome,
+                    None => {
+                        tx.after_commit.clear();
+                        tx.raw("rollback")?;
+                        return Ok(None);
+                    }
+                },
+            };
+            outcomes.push(outcome);
+        }
+        if !gather(batch, jobs, disk) {
+            break;
+        }
     }
     tx.raw("commit")?;
     Ok(Some(outcomes))
+}
+
+/// While the last commit is on its way to the disk, takes up what else comes. `false`: it is time to commit.
+fn gather(batch: &mut Vec<Box<dyn Job>>, jobs: &mut Jobs, disk: &Disk) -> bool {
+    while disk.is_busy() {
+        if batch.len() < BATCH
+            && let Ok(job) = jobs.try_recv()
+        {
+            batch.push(job);
+            return true;
+        }
+        disk.wait();
+    }
+    false
 }
 
 /// What became of each job of a batch.

@@ -2,7 +2,7 @@
 
 use crate::{FromRow, Row, Sql, StoreError, Value, postgres, sqlite};
 
-type AfterCommit = Box<dyn FnOnce() + Send>;
+pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
 
 /// An open transaction.
 pub struct Tx {

@@ -2,7 +2,7 @@
 //!
 //! Everything listens on 127.0.0.1 and lives in a temporary folder. The load generator shares the machine with the
 //! server. Every order is held, paid with a card of the sandbox and delivered as a ticket; the embedded database makes
-//! each commit durable (`synchronous = full`).
+//! each commit durable before anybody is answered.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
