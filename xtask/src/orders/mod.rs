@@ -17,6 +17,7 @@ use crate::server::{Fondaco, build};
 use load::{Buyer, Tally};
 use market::{Api, Event, People, audit};
 
+mod limit;
 mod load;
 mod market;
 
@@ -57,12 +58,24 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         Some(binary) => binary.clone(),
         None => build(root, &options.profile)?,
     };
-    let mut figures = embedded(&binary, options)?;
+    let mut figures = vec![limit()?];
+    figures.extend(embedded(&binary, options)?);
     figures.push(holds_end(&binary)?);
     if let Some(url) = &options.postgres {
         figures.extend(on_postgres(&binary, url, options)?);
     }
     Ok(if report::print(&figures) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn limit() -> Result<Figure> {
+    let folder = tempfile::tempdir()?;
+    Ok(Figure {
+        name: "bare SQLite, orders/s".to_owned(),
+        value: limit::bare_sqlite(folder.path())?,
+        target: Target::Shown,
+        detail: "the limit of this machine: rows alone, 64 to a commit; 28,491 on the targets' machine"
+            .to_owned(),
+    })
 }
 
 /// The loads on the embedded database, and a kill in the middle of the last.
