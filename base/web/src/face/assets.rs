@@ -16,10 +16,11 @@ use sha2::{Digest, Sha256};
 
 /// The style sheets as they are served, each made of these files in this order. Every page loads the first; the
 /// others only the pages that ask for them, see [`super::Sheet`].
-const SHEETS: [(&str, &[&str]); 3] = [
+const SHEETS: [(&str, &[&str]); 4] = [
     ("css/fondaco.css", &["css/tokens.css", "css/fondaco.css"]),
     ("css/market.css", &["css/market.css"]),
     ("css/prose.css", &["css/prose.css"]),
+    ("css/services.css", &["css/services.css"]),
 ];
 /// Where assets are served.
 const PREFIX: &str = "/assets/";
@@ -276,8 +277,12 @@ mod tests {
     fn pages_stay_within_the_budget() {
         let size = |name: &str| TABLE.by_name[name].best("gzip").0.len();
         let script = size("js/htmx.js") + size("js/fondaco.js");
-        for (name, most) in [("css/fondaco.css", 8_192), ("css/market.css", 6_000), ("css/prose.css", 2_048)]
-        {
+        for (name, most) in [
+            ("css/fondaco.css", 8_192),
+            ("css/market.css", 6_000),
+            ("css/prose.css", 2_048),
+            ("css/services.css", 1_024),
+        ] {
             assert!(size(name) <= most, "{name} has {} bytes, at most {most} fit", size(name));
         }
         assert!(script <= 20_000, "{script} bytes of script");
@@ -285,7 +290,8 @@ mod tests {
 
     #[test]
     fn every_sheet_that_a_page_can_ask_for_is_served() {
-        for sheet in [crate::face::Sheet::Market, crate::face::Sheet::Prose] {
+        use crate::face::Sheet;
+        for sheet in [Sheet::Market, Sheet::Prose, Sheet::Services] {
             let css = String::from_utf8_lossy(&TABLE.by_name[sheet.asset()].plain);
             assert!(css.starts_with("@layer parts{"), "{sheet:?} stands in a layer of the main sheet");
         }

@@ -15,6 +15,12 @@ pub fn icon(name: &str) -> Html {
     Html::trusted(format!(r#"<svg class="i" aria-hidden="true"><use href="{symbol}"/></svg>"#))
 }
 
+/// Whether the sprite has this icon: for names that come from outside.
+#[must_use]
+pub fn has_icon(name: &str) -> bool {
+    assets::icon(name).is_some()
+}
+
 /// One choice of a select or a group of check boxes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {

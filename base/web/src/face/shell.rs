@@ -245,6 +245,8 @@ pub enum Sheet {
     Market,
     /// What `data::prose` needs: READMEs and highlighted code.
     Prose,
+    /// What deployments need: logs.
+    Services,
 }
 
 impl Sheet {
@@ -254,6 +256,7 @@ impl Sheet {
         match self {
             Self::Market => "css/market.css",
             Self::Prose => "css/prose.css",
+            Self::Services => "css/services.css",
         }
     }
 }
