@@ -18,7 +18,7 @@ fn refuse(why: String) -> Checked {
 }
 
 /// A name becomes a part of paths and of host names, so it is an RFC 1123 label.
-fn name(text: &str) -> Checked {
+pub(crate) fn name(text: &str) -> Checked {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if text.is_empty() || text.len() > 63 || text.starts_with('-') || !text.bytes().all(plain) {
         return refuse(format!(

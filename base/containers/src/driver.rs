@@ -42,7 +42,8 @@ pub trait Driver: Send + Sync + 'static {
     fn ensure_network<'a>(&'a self, network: &'a Network) -> Answer<'a, ()>;
 
     /// Makes the volume if it is not there, fills it once, grows it if it is smaller, and makes it ready (as
-    /// after a start of the machine). Call it before each start of a container that uses it.
+    /// after a start of the machine). Call it before each start of a container that uses it. To grow one, stop its
+    /// container first: not every machine can grow what is in use.
     /// [`EngineError::Refused`] when it is larger.
     fn ensure_volume<'a>(&'a self, volume: &'a Volume) -> Answer<'a, ()>;
 

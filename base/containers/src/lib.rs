@@ -6,6 +6,7 @@
 
 mod check;
 mod container;
+pub mod docker;
 mod driver;
 mod error;
 pub mod memory;

@@ -141,7 +141,11 @@ impl Driver for Memory {
     fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
         answer(move || {
             self.call(|machine| {
-                if machine.containers.values().any(|cell| cell.made_from.network == name && cell.runs()) {
+                let mine =
+                    machine.networks.get(name).is_some_and(|own| *own.installation == *self.installation);
+                if mine
+                    && machine.containers.values().any(|cell| cell.made_from.network == name && cell.runs())
+                {
                     return Err(EngineError::Failed(format!("the network {name} is in use")));
                 }
                 remove_own(&mut machine.networks, &self.installation, name);
@@ -154,7 +158,9 @@ impl Driver for Memory {
         answer(move || {
             self.call(|machine| {
                 let has = |cell: &Cell| cell.made_from.mounts.iter().any(|mount| mount.volume == name);
-                if machine.containers.values().any(has) {
+                let mine =
+                    machine.volumes.get(name).is_some_and(|own| *own.installation == *self.installation);
+                if mine && machine.containers.values().any(has) {
                     return Err(EngineError::Failed(format!("a container still has the volume {name}")));
                 }
                 remove_own(&mut machine.volumes, &self.installation, name);

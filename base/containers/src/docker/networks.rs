@@ -1,0 +1,107 @@
+//! Networks that lead nowhere: their containers are reached from this machine, and reach nothing.
+
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use sha2::{Digest as _, Sha256};
+use tokio::process::Command;
+
+use super::Docker;
+use super::error::{failed, found, status};
+use super::seen::subnet;
+use crate::{EngineError, Kind, Network};
+
+/// What the names of our bridges start with: one rule of the packet filter covers them all.
+const BRIDGE: &str = "fdc";
+
+impl Docker {
+    pub(super) async fn make_network(&self, network: &Network) -> Result<(), EngineError> {
+        if self.same_network(network).await? {
+            return Ok(());
+        }
+        // The same bridge name cannot be given twice, so two who make the same network do not end with two of it.
+        let bridge = format!("{BRIDGE}{}", self.bridge_suffix(&network.name));
+        let options = [
+            ("com.docker.network.bridge.name", bridge.as_str()),
+            ("com.docker.network.bridge.enable_icc", "false"),
+            ("com.docker.network.bridge.enable_ip_masquerade", "false"),
+        ];
+        let address = IpamConfig { subnet: Some(network.subnet.to_string()), ..IpamConfig::default() };
+        let request = NetworkCreateRequest {
+            name: network.name.clone(),
+            driver: Some("bridge".to_owned()),
+            internal: Some(true),
+            enable_ipv6: Some(false),
+            ipam: Some(Ipam { config: Some(vec![address]), ..Ipam::default() }),
+            options: Some(options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            labels: Some(self.labels(&network.labels)),
+            ..NetworkCreateRequest::default()
+        };
+        let answer = self.client().await?.create_network(request).await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(_) if self.same_network(network).await? => Ok(()),
+            Err(error) if is_taken(&error) => Err(EngineError::SubnetTaken(network.subnet)),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn bridge_suffix(&self, name: &str) -> String {
+        let digest = Sha256::digest(format!("{}/{name}", self.settings.installation));
+        hex::encode(digest).chars().take(12).collect()
+    }
+
+    /// Whether it is there as it is wanted.
+    async fn same_network(&self, network: &Network) -> Result<bool, EngineError> {
+        let name = network.name.as_str();
+        let Some(seen) = found(self.client().await?.inspect_network(name, None).await)? else {
+            return Ok(false);
+        };
+        if self.ours(seen.labels).is_none() {
+            return Err(EngineError::Refused(format!("the network {name} belongs to somebody else")));
+        }
+        match subnet(seen.ipam.as_ref()) {
+            Some(subnet) if subnet == network.subnet => Ok(true),
+            _ => Err(EngineError::Different { kind: Kind::Network, name: name.to_owned() }),
+        }
+    }
+
+    pub(super) async fn drop_network(&self, name: &str) -> Result<(), EngineError> {
+        let seen = found(self.client().await?.inspect_network(name, None).await)?;
+        if seen.is_none_or(|seen| self.ours(seen.labels).is_none()) {
+            return Ok(());
+        }
+        found(self.client().await?.remove_network(name).await).map(drop)
+    }
+}
+
+/// 20.10 answers both with 403 or 500, so the text must say it.
+fn is_taken(error: &bollard::errors::Error) -> bool {
+    let text = error.to_string();
+    status(error).is_some() && (text.contains("overlaps") || text.contains("conflicts with network"))
+}
+
+/// An internal network still leads to this machine by the address of its bridge. One rule closes that for what
+/// containers begin; answers to what this machine begins pass. It is the same for all installations.
+///
+/// # Errors
+/// Why it could not be set, for the operator.
+pub(super) async fn shield() -> Result<(), String> {
+    let any = format!("{BRIDGE}+");
+    let rule =
+        ["INPUT", "-i", &any, "-m", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED", "-j", "DROP"];
+    if iptables("-C", &rule).await.is_ok() {
+        return Ok(());
+    }
+    iptables("-I", &rule).await
+}
+
+async fn iptables(action: &str, rule: &[&str]) -> Result<(), String> {
+    // `-w` waits for others that change rules, instead of failing.
+    let output = Command::new("iptables").args(["-w", "5", action]).args(rule).output().await;
+    match output {
+        Err(error) => Err(format!("iptables cannot be run ({error}): install it and run Fondaco as root")),
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            Err(format!("iptables failed: {:.200}", String::from_utf8_lossy(&output.stderr).trim()))
+        }
+    }
+}
