@@ -129,9 +129,9 @@ for (const hold of all("[data-hold]")) {
 }
 
 // The server draws charts; the numbers that the crosshair tells stand in the chart's own table.
-for (const chart of all(".chart")) {
+function crosshair(chart) {
   const plots = one(".plots", chart), rows = all("tbody tr", chart), cross = one(".cross", chart), tip = one(".tip", chart);
-  if (!plots || rows.length < 2) continue;
+  if (!plots || rows.length < 2) return;
   const last = rows.length - 1, names = all("thead th", chart).slice(1).map(th => th.textContent);
   const line = (...parts) => { const div = document.createElement("div"); div.append(...parts); return div; };
   const strong = text => { const b = document.createElement("b"); b.textContent = text; return b; };
@@ -163,3 +163,6 @@ for (const chart of all(".chart")) {
     if (step) { event.preventDefault(); show(at + step); } else if (event.key === "Escape") hide();
   };
 }
+all(".chart").forEach(crosshair);
+// Parts of the page that were drawn anew, see live.js.
+addEventListener("renewed", event => all(".chart", event.target).forEach(crosshair));

@@ -1,19 +1,25 @@
 //! `/deployments/{id}`: how it is, how it is reached, and what can be done with it.
 
-use axum::extract::State;
-use axum::response::IntoResponse;
-use identity::{Visit, done};
-use kernel::{Money, Page, Paging};
-use web::face::parts::{Choice, Command, Tab};
-use web::face::{self, FormState, Shell, Typed, Wrong};
-use web::{Expected, Form, Path};
+use std::time::Duration;
 
+use askama::Template as _;
+use axum::extract::State;
+use identity::{Visit, done};
+use kernel::{Money, Paging};
+use serde::Deserialize;
+use web::face::parts::{Command, Tab};
+use web::face::{self, Html, Shell, Typed, text};
+use web::{Expected, Form, Path, Query};
+
+use super::charts::{self, RANGES, Range};
+use super::words::percent_words;
 use super::{Answer, console};
 use crate::change::Change;
+use crate::cost::Cost;
 use crate::credentials::Shown;
 use crate::error::{ServiceError, id};
+use crate::figures::Figures;
 use crate::list::Happened;
-use crate::template::Template;
 use crate::{Deployment, DeploymentId, Services, Status, Wanted};
 
 /// How much of what happened stands on the page.
@@ -38,7 +44,7 @@ impl Head {
             about: deployment.about(&services.service_name(&deployment)),
             icon: template.map_or("server", |template| template.icon()).to_owned(),
             endpoint: services.endpoint(&deployment),
-            tabs: vec![tab("Overview", ""), tab("Settings", "/settings")],
+            tabs: vec![tab("Overview", ""), tab("Logs", "/logs"), tab("Settings", "/settings")],
             here,
             deployment,
         }
@@ -50,10 +56,10 @@ impl Head {
             && self.deployment.undo_until.is_some_and(|until| until > *now)
     }
 
-    pub(super) fn shell(&self, visit: Visit, part: &str) -> Shell {
+    pub(super) fn shell(&self, shell: Shell, part: &str) -> Shell {
         let name = &self.deployment.name;
         let title = if part.is_empty() { name.clone() } else { format!("{part} - {name}") };
-        console(visit, &title).crumb("Deployments", "/deployments").crumb(name.clone(), "")
+        console(shell, &title).crumb("Deployments", "/deployments").crumb(name.clone(), "")
     }
 }
 
@@ -67,42 +73,129 @@ struct OverviewPage {
     is_open: bool,
     examples: Vec<Command>,
     happened: Vec<Happened>,
+    range: Range,
+    figures: Option<Figures>,
+    uptime: String,
+    answers: Html,
+    charts: Vec<Html>,
+    cost: Cost,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    r: String,
 }
 
 pub(super) async fn overview(
     State(services): State<Services>,
     visit: Visit,
     Path(text): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Answer {
     visit.account()?;
-    draw(&services, visit, &id(&text, "deployment")?, false).await
+    let page = read(&services, &visit, &id(&text, "deployment")?, Range::of(&asked.r), false).await?;
+    Ok(face::html(&page.shell, &page))
 }
 
-async fn draw(services: &Services, visit: Visit, id: &DeploymentId, reveal: bool) -> Answer {
-    let deployment = services.deployment(&visit.caller, id).await?;
-    let shown = services.credentials(&visit.caller, id, reveal).await?;
-    let Page { items, .. } = services.happened(&visit.caller, id, EVENTS).await?;
-    let head = Head::new(services, deployment, "Overview");
-    let page = OverviewPage {
-        shell: head.shell(visit, ""),
+/// The same page as text, for those who look at it already.
+pub(super) async fn page_of(
+    services: &Services,
+    visit: &Visit,
+    id: &DeploymentId,
+    range: Range,
+) -> Result<String, ServiceError> {
+    let page = read(services, visit, id, range, false).await?;
+    page.render().map_err(|error| store::StoreError::Database(error.to_string()).into())
+}
+
+async fn read(
+    services: &Services,
+    visit: &Visit,
+    id: &DeploymentId,
+    range: Range,
+    reveal: bool,
+) -> Result<OverviewPage, ServiceError> {
+    let by = &visit.caller;
+    let standing = services.standing(by, id).await?;
+    let shown = services.credentials(by, id, reveal).await?;
+    let since = by.now().before(Duration::from_secs(range.seconds));
+    let (_, samples) = services.samples(by, id, since).await?;
+    let happened = services.happened(by, id, EVENTS).await?.items;
+    let template = services.catalogue().find(standing.deployment.service.as_str());
+    let metrics = template.and_then(|template| template.recipe.metrics.as_ref());
+    let fields = metrics.map_or(&[][..], |metrics| &metrics.fields);
+    let head = Head::new(services, standing.deployment, "Overview");
+    Ok(OverviewPage {
+        shell: head.shell(visit.shell.clone(), ""),
         examples: examples(&head, &shown, reveal),
         shown,
         is_open: reveal,
-        happened: items,
+        happened,
+        range,
+        uptime: percent_words(standing.uptime),
+        answers: charts::answer_line(&samples),
+        charts: charts::charts(&samples, &head.deployment.plan, fields, range),
+        figures: standing.figures,
+        cost: standing.cost,
         head,
-    };
-    Ok(face::html(&page.shell, &page))
+    })
+}
+
+impl OverviewPage {
+    /// One of the service's own figures, as a whole number.
+    fn own(&self, name: &str) -> Option<String> {
+        let value = *self.figures.as_ref()?.own.get(name)?;
+        Some(text::count(value.max(0.0).round() as u64))
+    }
+
+    /// How long an answer takes: as the service says, or as its probes found.
+    fn answer_ms(&self) -> Option<String> {
+        let figures = self.figures.as_ref()?;
+        let own = figures.own.get("avgResponseMs").copied();
+        let probed = Duration::from_micros(figures.answer_us).as_secs_f64() * 1_000.0;
+        Some(own.unwrap_or(probed)).filter(|ms| *ms > 0.0).map(|ms| format!("{ms:.1}"))
+    }
+
+    fn money(&self, minor: &i64) -> String {
+        Money::new(*minor, self.head.deployment.plan.currency).to_string()
+    }
+
+    /// How much of the budget is used up, from 0 to 100.
+    fn budget_used(&self, budget: &i64) -> i64 {
+        (self.cost.current_minor.saturating_mul(100) / (*budget).max(1)).clamp(0, 100)
+    }
+
+    /// How much of the plan is in use, from 0 to 100, with words.
+    fn uses(&self) -> Vec<(&'static str, u32, String)> {
+        let Some(figures) = &self.figures else { return Vec::new() };
+        let plan = &self.head.deployment.plan;
+        let size = |part: u64, whole: u64| format!("{} of {}", text::bytes(part), text::bytes(whole));
+        let cpu = charts::percent(figures.cpu_millis, u64::from(plan.cpu_millis));
+        let mut uses = vec![
+            ("CPU", cpu, format!("{cpu:.0} % of {}", plan.cpu())),
+            (
+                "Memory",
+                charts::percent(figures.memory_bytes, plan.memory_bytes),
+                size(figures.memory_bytes, plan.memory_bytes),
+            ),
+        ];
+        if plan.disk_bytes > 0 {
+            let used = charts::percent(figures.disk_bytes, plan.disk_bytes);
+            uses.push(("Disk", used, size(figures.disk_bytes, plan.disk_bytes)));
+        }
+        uses.into_iter().map(|(name, used, words)| (name, used.clamp(0.0, 100.0) as u32, words)).collect()
+    }
 }
 
 /// How programs and people connect.
 fn examples(head: &Head, shown: &Shown, reveal: bool) -> Vec<Command> {
     let by_us = format!("fondaco deployment connect {}", head.deployment.id);
     let mut all = vec![Command::new("fondaco", by_us)];
-    if !shown.example.is_empty() && reveal {
-        all.push(Command::new("Client", shown.example.clone()));
-    }
-    if !shown.uri.is_empty() && reveal {
-        all.push(Command::new("URL", shown.uri.clone()));
+    for (tool, line) in [("Client", &shown.example), ("URL", &shown.uri)] {
+        if !line.is_empty() && reveal {
+            all.push(Command::new(tool, line.clone()));
+        }
     }
     all
 }
@@ -118,7 +211,10 @@ pub(super) async fn change(
     let id: DeploymentId = id(&text, "deployment")?;
     let here = format!("/deployments/{id}");
     let (change, words) = match typed.get("do") {
-        "reveal" => return draw(&services, visit, &id, true).await,
+        "reveal" => {
+            let page = read(&services, &visit, &id, RANGES[1], true).await?;
+            return Ok(face::html(&page.shell, &page));
+        }
         "stop" => (Change::Stop, "It is stopping. What it keeps stays."),
         "start" => (Change::Start, "It is starting."),
         "restart" => (Change::Restart, "It is starting anew."),
@@ -127,152 +223,4 @@ pub(super) async fn change(
     };
     services.change(&visit.caller, &id, Expected::Whatever, change).await?;
     Ok(done(&here, words))
-}
-
-#[derive(askama::Template)]
-#[template(path = "services/settings.html")]
-struct SettingsPage {
-    shell: Shell,
-    head: Head,
-    name: FormState,
-    scale: FormState,
-    budget: FormState,
-    plans: Vec<Choice>,
-    /// Whether its service can change its credentials while it runs.
-    rotates: bool,
-}
-
-/// Which of the forms was sent, and what is wrong with it.
-enum Said {
-    Nothing,
-    Name(FormState),
-    Scale(FormState),
-    Budget(FormState),
-}
-
-pub(super) async fn settings(
-    State(services): State<Services>,
-    visit: Visit,
-    Path(text): Path<String>,
-) -> Answer {
-    visit.account()?;
-    settings_page(&services, visit, &id(&text, "deployment")?, Said::Nothing).await
-}
-
-async fn settings_page(services: &Services, visit: Visit, id: &DeploymentId, said: Said) -> Answer {
-    let deployment = services.deployment(&visit.caller, id).await?;
-    let template = services.catalogue().find(deployment.service.as_str());
-    let head = Head::new(services, deployment, "Settings");
-    let known = &head.deployment;
-    let budget =
-        known.budget_minor.map(|minor| Money::new(minor, known.plan.currency).major()).unwrap_or_default();
-    let mut forms = [("name", known.name.as_str()), ("plan", &known.plan.id), ("budget", &budget)]
-        .map(|value| FormState::with(&[value]));
-    match said {
-        Said::Nothing => {}
-        Said::Name(form) => forms[0] = form,
-        Said::Scale(form) => forms[1] = form,
-        Said::Budget(form) => forms[2] = form,
-    }
-    let [name, scale, budget] = forms;
-    let page = SettingsPage {
-        shell: head.shell(visit, "Settings"),
-        plans: template.map(|template| plans(template)).unwrap_or_default(),
-        rotates: template.is_some_and(|template| template.recipe.rotate.is_some()),
-        head,
-        name,
-        scale,
-        budget,
-    };
-    Ok(face::html(&page.shell, &page))
-}
-
-fn plans(template: &Template) -> Vec<Choice> {
-    let words = |plan: &crate::Plan| format!("{}, {} a month", plan.size(), plan.per_month());
-    template.plans.iter().map(|plan| Choice::new(&plan.id, &plan.name, &words(plan))).collect()
-}
-
-pub(super) async fn save(
-    State(services): State<Services>,
-    visit: Visit,
-    Path(text): Path<String>,
-    Form(typed): Form<Typed>,
-) -> Answer {
-    visit.account()?;
-    let id: DeploymentId = id(&text, "deployment")?;
-    let here = format!("/deployments/{id}");
-    if typed.get("do") == "rotate" {
-        return rotate(&services, visit, &id).await;
-    }
-    let asked = asked(&services, &visit, &id, &typed).await;
-    let outcome = match asked {
-        Ok((change, words)) => {
-            let changed = services.change(&visit.caller, &id, Expected::Whatever, change).await;
-            changed.map(|_| words)
-        }
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(words) if typed.get("do") == "delete" => Ok(done(&here, words)),
-        Ok(words) => Ok(done(&format!("{here}/settings"), words)),
-        Err(error) => {
-            let (status, form) = Wrong::of(error, &typed)?.into_parts();
-            let said = match typed.get("do") {
-                "scale" => Said::Scale(form),
-                "budget" => Said::Budget(form),
-                _ => Said::Name(form),
-            };
-            Ok((status, settings_page(&services, visit, &id, said).await?).into_response())
-        }
-    }
-}
-
-/// What a form of the settings asks for.
-async fn asked(
-    services: &Services,
-    visit: &Visit,
-    id: &DeploymentId,
-    typed: &Typed,
-) -> Result<(Change, &'static str), ServiceError> {
-    Ok(match typed.get("do") {
-        "scale" => (Change::Scale { plan: typed.get("plan").to_owned() }, "It is moving to the other plan."),
-        "budget" => {
-            let currency = services.deployment(&visit.caller, id).await?.plan.currency;
-            let text = typed.get("budget").trim();
-            let minor = match Money::parse(text, currency) {
-                _ if text.is_empty() => None,
-                Ok(money) if money.minor > 0 => Some(money.minor),
-                _ => {
-                    return Err(ServiceError::field(
-                        "/budget",
-                        "Use an amount such as 25 or 25.50, or nothing.",
-                    ));
-                }
-            };
-            (Change::Budget { minor }, "The budget is saved.")
-        }
-        "delete" => {
-            let at_once = typed.get("at_once") == "yes";
-            (Change::Delete { at_once }, "It is being deleted.")
-        }
-        _ => (Change::Rename { name: typed.get("name").trim().to_owned() }, "The name is saved."),
-    })
-}
-
-#[derive(askama::Template)]
-#[template(path = "services/rotated.html")]
-struct RotatedPage {
-    shell: Shell,
-    head: Head,
-    shown: Shown,
-}
-
-async fn rotate(services: &Services, visit: Visit, id: &DeploymentId) -> Answer {
-    let Some(shown) = services.rotate(&visit.caller, id).await? else {
-        let here = format!("/deployments/{id}");
-        return Ok(done(&here, "New credentials are on their way. Reveal them in a moment."));
-    };
-    let head = Head::new(services, services.deployment(&visit.caller, id).await?, "");
-    let page = RotatedPage { shell: head.shell(visit, "New credentials"), shown, head };
-    Ok(face::html(&page.shell, &page))
 }

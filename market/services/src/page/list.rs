@@ -51,7 +51,7 @@ pub(super) async fn list(
     let all = Choice::new("", "All that there are", "");
     let shown = Status::ALL.iter().filter(|status| **status != Status::Deleted);
     let page = ListPage {
-        shell: console(visit, "").crumb("Deployments", ""),
+        shell: console(visit.shell, "").crumb("Deployments", ""),
         rows: items.into_iter().map(|deployment| row(&services, deployment)).collect(),
         states: std::iter::once(all)
             .chain(shown.map(|status| Choice::new(status.as_str(), status.label(), "")))

@@ -2,9 +2,13 @@
 //! what runs is shown live.
 
 mod catalogue;
+mod charts;
 mod deployment;
 mod list;
+mod live;
+mod logs;
 mod new;
+mod settings;
 mod words;
 
 use axum::response::Response;
@@ -30,8 +34,11 @@ pub fn pages(services: Services) -> Routes {
         .post("/deployments/new", Access::Account, new::create)
         .get("/deployments/{id}", Access::Account, deployment::overview)
         .post("/deployments/{id}", Access::Account, deployment::change)
-        .get("/deployments/{id}/settings", Access::Account, deployment::settings)
-        .post("/deployments/{id}/settings", Access::Account, deployment::save)
+        .get("/deployments/{id}/live", Access::Account, live::overview)
+        .get("/deployments/{id}/logs", Access::Account, logs::show)
+        .get("/deployments/{id}/logs/live", Access::Account, live::log)
+        .get("/deployments/{id}/settings", Access::Account, settings::show)
+        .post("/deployments/{id}/settings", Access::Account, settings::save)
         .with_state(services)
 }
 
@@ -42,7 +49,7 @@ fn public(visit: Visit, title: &str) -> Shell {
 }
 
 /// A page about deployments.
-fn console(visit: Visit, title: &str) -> Shell {
+fn console(shell: Shell, title: &str) -> Shell {
     let title = if title.is_empty() { "Deployments".to_owned() } else { format!("{title} - Deployments") };
-    visit.shell.page(title, "deployments").with_sheet(Sheet::Market).with_sheet(Sheet::Services)
+    shell.page(title, "deployments").with_sheet(Sheet::Market).with_sheet(Sheet::Services)
 }

@@ -68,7 +68,7 @@ pub(super) async fn show(
 fn choose(services: &Services, visit: Visit) -> Response {
     let choice = |template: &Arc<Template>| Choice::new(&template.slug, &template.name, &template.summary);
     let page = ChoosePage {
-        shell: console(visit, "New deployment")
+        shell: console(visit.shell, "New deployment")
             .crumb("Deployments", "/deployments")
             .crumb("New deployment", ""),
         form: FormState::default(),
@@ -88,7 +88,7 @@ fn form_page(services: &Services, visit: Visit, service: &str, form: FormState) 
     }
     let title = format!("New {}", template.name);
     let page = NewPage {
-        shell: console(visit, &title).crumb("Deployments", "/deployments").crumb(title.clone(), ""),
+        shell: console(visit.shell, &title).crumb("Deployments", "/deployments").crumb(title.clone(), ""),
         form,
         regions: template.regions.iter().map(|region| Choice::new(region, region, "")).collect(),
         owners,
@@ -111,7 +111,7 @@ struct MadePage {
 fn made_page(services: &Services, visit: Visit, made: Made) -> Response {
     let name = made.deployment.name.clone();
     let page = MadePage {
-        shell: console(visit, &name).crumb("Deployments", "/deployments").crumb(name, ""),
+        shell: console(visit.shell, &name).crumb("Deployments", "/deployments").crumb(name, ""),
         service: services.service_name(&made.deployment),
         endpoint: services.endpoint(&made.deployment),
         made,

@@ -108,7 +108,7 @@ impl Plan {
 impl Sla {
     /// `99.95 %`.
     pub(crate) fn uptime_words(&self) -> String {
-        format!("{} %", thousandths(self.uptime))
+        percent_words(self.uptime)
     }
 }
 
@@ -152,6 +152,11 @@ impl Deployment {
     pub(crate) fn about(&self, service: &str) -> String {
         format!("{service} · {} · {}", self.plan.name, self.region)
     }
+}
+
+/// Thousandths of a percent: `99.95 %`.
+pub(crate) fn percent_words(thousandths_of_percent: u32) -> String {
+    format!("{} %", thousandths(thousandths_of_percent))
 }
 
 /// Thousandths as a number without needless zeros: `500` is `0.5`.
