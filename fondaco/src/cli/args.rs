@@ -1,6 +1,7 @@
 //! The tree of commands. Each doc comment is what `--help` says.
 
 mod admin;
+mod deploy;
 mod market;
 mod sell;
 
@@ -14,6 +15,7 @@ pub(crate) use admin::{
     Admin, AdminAudit, AdminJob, AdminJobList, AdminJobs, AdminToken, AdminUser, AdminUserCreate,
     AdminUserList, AdminUserName,
 };
+pub(crate) use deploy::{Deploy, Deployment, Logs, Service, Services, Wait, Waited};
 pub(crate) use market::{
     Browse, CheckIn, Download, Format, Line, Market, NewOrder, Order, Orders, Pay, Refund, Saved, Side, Sort,
     Ticket, Transfer, Units,
@@ -30,6 +32,7 @@ Examples:
   fondaco search http                   find packages
   fondaco market list                   look at what is for sale
   fondaco order place --offer offer-…   order some of it
+  fondaco deploy postgres-managed       run a database of your own
   fondaco admin user list               manage users on the server's machine
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or cancelled, 4 sign in first, 5 not found, 6 conflict,
@@ -127,6 +130,22 @@ pub(crate) enum Command {
     /// Show, save and hand on tickets, and check them in at the door.
     #[command(subcommand)]
     Ticket(Ticket),
+    /// List the services that can be deployed.
+    #[command(
+        after_help = "Examples:\n  fondaco services\n  fondaco services --category database\n  fondaco services --json"
+    )]
+    Services(Services),
+    /// Show one service, its plans and its prices.
+    #[command(subcommand)]
+    Service(Service),
+    /// Deploy a service: it answers in seconds, and its password is printed once.
+    #[command(
+        after_help = "Examples:\n  fondaco deploy postgres-managed\n  fondaco deploy postgres-managed --name orders-db --plan pro --region eu-central-1\n  fondaco deploy redis-managed --dry-run"
+    )]
+    Deploy(Deploy),
+    /// See what you deployed, connect to it, change it, save it.
+    #[command(subcommand)]
+    Deployment(Deployment),
     /// List what you sell, and put it on and off sale.
     #[command(subcommand)]
     Listing(Listing),

@@ -216,6 +216,7 @@ pub(crate) fn checked_id<'a>(kind: &str, text: &'a str) -> Result<&'a str, Failu
     }
     let where_to_look = match kind {
         "event" => "fondaco market list --kind ticket",
+        "deploy" => "fondaco deployment list",
         "listing" => "fondaco market list",
         "offer" | "unit" => "fondaco market show LISTING",
         "method" => "fondaco wallet methods",

@@ -4,6 +4,7 @@ mod account;
 mod answer;
 mod args;
 mod client;
+mod deployment;
 mod download;
 mod failure;
 mod listing;
@@ -17,6 +18,7 @@ mod profile;
 mod profiles;
 mod publish;
 mod sales;
+mod service;
 mod terminal;
 mod ticket;
 mod token;
@@ -75,6 +77,10 @@ async fn dispatch(terminal: &Terminal, cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Market(command) => market::run(terminal, global, command).await?,
         Command::Order(command) => order::run(terminal, global, command).await?,
         Command::Ticket(command) => ticket::run(terminal, global, command).await?,
+        Command::Services(args) => service::services(terminal, global, args).await?,
+        Command::Service(command) => service::run(terminal, global, command).await?,
+        Command::Deploy(args) => deployment::deploy(terminal, global, args).await?,
+        Command::Deployment(command) => deployment::run(terminal, global, command).await?,
         Command::Listing(command) => listing::run(terminal, global, command).await?,
         Command::Sales(command) => sales::run(terminal, global, command).await?,
         Command::Payout(command) => payout::run(terminal, global, command).await?,
