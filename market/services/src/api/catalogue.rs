@@ -1,0 +1,197 @@
+//! The catalogue.
+
+use axum::extract::State;
+use kernel::{Money, Paging};
+use serde::{Deserialize, Serialize};
+use web::{Failure, Json, Path, Query};
+
+use super::views::ServiceView;
+use crate::error::ServiceError;
+use crate::template::{Category, Plan, Pricing, Template};
+use crate::{Missing, Services};
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+pub(super) struct Part {
+    /// Only of this category: database, ml, api, storage, compute.
+    category: Option<String>,
+    /// How many at the most: 1 to 100.
+    limit: u32,
+    /// How many to pass over.
+    offset: u32,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        let Paging { limit, offset } = Paging::default();
+        Self { category: None, limit, offset }
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ServiceList {
+    services: Vec<ServiceView>,
+    total: u64,
+}
+
+/// List the services.
+#[utoipa::path(get, path = "/api/services", tag = "services", params(Part),
+    responses((status = 200, description = "What can be deployed.", body = ServiceList),
+        (status = 422, description = "No such category, or a part that is not given.")))]
+pub(super) async fn list(
+    State(services): State<Services>,
+    Query(part): Query<Part>,
+) -> Result<Json<ServiceList>, Failure> {
+    let paging = Paging { limit: part.limit, offset: part.offset }.checked()?;
+    let category =
+        part.category.as_deref().filter(|word| !word.is_empty()).map(str::parse::<Category>).transpose();
+    let category = category.map_err(|words| ServiceError::field("/category", words))?;
+    let active = services.active().await?;
+    let all: Vec<_> = services
+        .catalogue()
+        .templates()
+        .filter(|template| category.is_none_or(|category| template.category == category))
+        .collect();
+    let total = all.len() as u64;
+    let mut shown = Vec::new();
+    for template in all.into_iter().skip(paging.offset as usize).take(paging.limit as usize) {
+        let missing = services.missing(template).await;
+        shown.push(view(template, active.get(template.id.as_str()).copied().unwrap_or(0), missing));
+    }
+    Ok(Json(ServiceList { services: shown, total }))
+}
+
+fn view(template: &Template, active_deployments: u64, missing: Option<Missing>) -> ServiceView {
+    ServiceView {
+        id: template.id.to_string(),
+        name: template.name.clone(),
+        slug: template.slug.clone(),
+        category: template.category,
+        description: template.summary.clone(),
+        average_rating: None,
+        active_deployments,
+        available: missing.is_none(),
+        unavailable_because: missing.map(|missing| missing.to_string()),
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TierView {
+    id: String,
+    name: String,
+    /// `free`, `subscription` or `usage`.
+    model: &'static str,
+    /// In major units, for the period.
+    price: f64,
+    /// In minor units; for what is paid by use, of a thousand hours.
+    price_minor: i64,
+    currency: String,
+    /// `month` or `hour`; absent where it is free.
+    period: Option<&'static str>,
+    features: Vec<String>,
+    limits: LimitsView,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LimitsView {
+    cpus: f64,
+    memory_bytes: u64,
+    disk_bytes: u64,
+}
+
+impl From<&Plan> for TierView {
+    fn from(plan: &Plan) -> Self {
+        let major = |minor| Money::new(minor, plan.currency).major_number();
+        let (price, price_minor, period) = match plan.pricing {
+            Pricing::Free => (0.0, 0, None),
+            Pricing::Subscription { month_minor } => (major(month_minor), month_minor, Some("month")),
+            Pricing::Usage { thousand_hours_minor } => {
+                (major(thousand_hours_minor) / 1000.0, thousand_hours_minor, Some("hour"))
+            }
+        };
+        Self {
+            id: plan.id.clone(),
+            name: plan.name.clone(),
+            model: plan.pricing.model(),
+            price,
+            price_minor,
+            currency: plan.currency.to_string(),
+            period,
+            features: plan.features.clone(),
+            limits: LimitsView {
+                cpus: f64::from(plan.cpu_millis) / 1000.0,
+                memory_bytes: plan.memory_bytes,
+                disk_bytes: plan.disk_bytes,
+            },
+        }
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct PricingView {
+    /// The model of the first tier that has a price: `subscription` or `usage`; `free` where none has.
+    model: &'static str,
+    tiers: Vec<TierView>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SlaView {
+    /// Percent.
+    uptime: f64,
+    /// Milliseconds.
+    response_time: u32,
+    support: String,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Specifications {
+    regions: Vec<String>,
+    versions: Vec<String>,
+    sla: SlaView,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServiceDetail {
+    #[serde(flatten)]
+    service: ServiceView,
+    /// In Markdown.
+    details: String,
+    pricing: PricingView,
+    specifications: Specifications,
+}
+
+/// Read a service.
+#[utoipa::path(get, path = "/api/services/{slug}", tag = "services",
+    params(("slug" = String, Path, description = "The service's slug or id.")),
+    responses((status = 200, description = "The service with its prices.", body = ServiceDetail),
+        (status = 404, description = "No such service.")))]
+pub(super) async fn find(
+    State(services): State<Services>,
+    Path(slug): Path<String>,
+) -> Result<Json<ServiceDetail>, Failure> {
+    let template = services.catalogue().find(&slug).ok_or(ServiceError::NotFound("service"))?;
+    let active = services.active().await?.get(template.id.as_str()).copied().unwrap_or(0);
+    let missing = services.missing(template).await;
+    let priced = template.plans.iter().find(|plan| plan.pricing != Pricing::Free);
+    Ok(Json(ServiceDetail {
+        service: view(template, active, missing),
+        details: template.description.clone(),
+        pricing: PricingView {
+            model: priced.map_or("free", |plan| plan.pricing.model()),
+            tiers: template.plans.iter().map(Into::into).collect(),
+        },
+        specifications: Specifications {
+            regions: template.regions.clone(),
+            versions: template.versions.clone(),
+            sla: SlaView {
+                uptime: f64::from(template.sla.uptime) / 1000.0,
+                response_time: template.sla.response_ms,
+                support: template.sla.support.clone(),
+            },
+        },
+    }))
+}

@@ -1,0 +1,176 @@
+//! Changing what is wanted of deployments.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use identity::Account;
+use serde::Deserialize;
+use web::{Expected, Failure, IfMatch, Json, Path, Query, expected_version};
+
+use super::views::{ChangedView, CredentialsView};
+use crate::error::id;
+use crate::{Change, DeploymentId, Services};
+
+async fn apply(
+    services: &Services,
+    account: &Account,
+    deployment: &str,
+    seen: Expected,
+    change: Change,
+) -> Result<Json<ChangedView>, Failure> {
+    let id = id::<DeploymentId>(deployment, "deployment")?;
+    Ok(Json(services.change(&account.caller, &id, seen, change).await?.into()))
+}
+
+macro_rules! simple {
+    ($(#[$doc:meta])* $name:ident, $path:literal, $change:expr, $answer:literal) => {
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, tag = "deployments",
+            params(("id" = String, Path, description = "The deployment's id"),
+                ("If-Match" = Option<String>, Header, description = "The version that was read.")),
+            responses((status = 200, description = $answer, body = ChangedView),
+                (status = 401, description = "Nobody is signed in."),
+                (status = 404, description = "No such deployment of yours."),
+                (status = 409, description = "It cannot be done now."),
+                (status = 412, description = "It changed meanwhile.")))]
+        pub(super) async fn $name(
+            State(services): State<Services>,
+            account: Account,
+            Path(deployment): Path<String>,
+            if_match: IfMatch,
+        ) -> Result<Json<ChangedView>, Failure> {
+            apply(&services, &account, &deployment, expected_version(if_match, None)?, $change).await
+        }
+    };
+}
+
+simple!(
+    /// Stop a deployment.
+    stop, "/api/deployments/{id}/stop", Change::Stop, "It is asked to end, or rests already."
+);
+simple!(
+    /// Start a deployment.
+    start, "/api/deployments/{id}/start", Change::Start, "It is started, or runs already."
+);
+simple!(
+    /// Start a deployment anew.
+    restart, "/api/deployments/{id}/restart", Change::Restart, "Its container is made afresh; what it keeps stays."
+);
+simple!(
+    /// Undo the removal of a deployment.
+    undelete, "/api/deployments/{id}/undelete", Change::Undelete, "It rests, with all that it kept."
+);
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ScaleBody {
+    /// The plan.
+    tier: String,
+    /// The version that was read; a stale one changes nothing.
+    version: Option<i64>,
+}
+
+/// Give a deployment another plan.
+#[utoipa::path(post, path = "/api/deployments/{id}/scale", tag = "deployments", request_body = ScaleBody,
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "It starts anew with the other plan.", body = ChangedView),
+        (status = 401, description = "Nobody is signed in."), (status = 402, description = "The plan is not bought."),
+        (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "The plan has less room on disk, or it changed meanwhile."),
+        (status = 422, description = "No such plan.")))]
+pub(super) async fn scale(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    if_match: IfMatch,
+    Json(body): Json<ScaleBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    let seen = expected_version(if_match, body.version)?;
+    apply(&services, &account, &deployment, seen, Change::Scale { plan: body.tier }).await
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PatchBody {
+    /// Its new name.
+    name: Option<String>,
+    /// What it may cost in a month before its owner is told, in minor units; 0 forgets the budget.
+    budget_minor: Option<i64>,
+    /// The version that was read; a stale one changes nothing.
+    version: Option<i64>,
+}
+
+/// Rename a deployment or set its budget.
+#[utoipa::path(patch, path = "/api/deployments/{id}", tag = "deployments", request_body = PatchBody,
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "It is changed.", body = ChangedView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "The name is taken, or it changed meanwhile."), (status = 422, description = "Some fields are wrong.")))]
+pub(super) async fn change(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    if_match: IfMatch,
+    Json(body): Json<PatchBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    let mut seen = expected_version(if_match, body.version)?;
+    let mut known = None;
+    let changes = [
+        body.name.map(|name| Change::Rename { name }),
+        body.budget_minor.map(|minor| Change::Budget { minor: (minor > 0).then_some(minor) }),
+    ];
+    for change in changes.into_iter().flatten() {
+        let changed = services.change(&account.caller, &id, seen, change).await?;
+        seen = Expected::ByBody(changed.version);
+        known = Some(changed);
+    }
+    let known = match known {
+        Some(known) => known,
+        None => services.deployment(&account.caller, &id).await?,
+    };
+    Ok(Json(known.into()))
+}
+
+#[derive(Deserialize, Default, utoipa::IntoParams)]
+#[serde(default)]
+pub(super) struct Now {
+    /// Without time to undo it.
+    now: bool,
+}
+
+/// Remove a deployment.
+#[utoipa::path(delete, path = "/api/deployments/{id}", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"), Now),
+    responses((status = 200, description = "It ends now and goes when the time to undo that is over.", body = ChangedView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 410, description = "It is gone already.")))]
+pub(super) async fn delete(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    Query(asked): Query<Now>,
+    if_match: IfMatch,
+) -> Result<Json<ChangedView>, Failure> {
+    let change = Change::Delete { at_once: asked.now };
+    apply(&services, &account, &deployment, expected_version(if_match, None)?, change).await
+}
+
+/// Replace the secrets of a deployment.
+#[utoipa::path(post, path = "/api/deployments/{id}/rotate", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "The new credentials hold, the old ones do not.", body = CredentialsView),
+        (status = 202, description = "It is under way: the old ones hold until then."),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "It does not run, or the service cannot do this.")))]
+pub(super) async fn rotate(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+) -> Result<Response, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    Ok(match services.rotate(&account.caller, &id).await? {
+        Some(shown) => Json(CredentialsView::from(shown)).into_response(),
+        None => StatusCode::ACCEPTED.into_response(),
+    })
+}

@@ -1,0 +1,239 @@
+//! Deployments as the seed's API shows them.
+
+use kernel::{Money, Timestamp};
+use serde::{Serialize, Serializer};
+
+use crate::credentials::Shown;
+use crate::deployment::{Deployment, Status};
+use crate::figures::{Figures, Standing};
+use crate::{Category, Services};
+
+/// How a deployment is reached.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)] // the fields describe what `Serialize` writes, where their names follow from the template
+pub(super) struct CredentialsView {
+    host: String,
+    /// The number, as a text.
+    port: String,
+    /// Those of the service, such as this and the next two.
+    database: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    /// What programs connect to.
+    connection_string: String,
+    /// A command that a person can try.
+    example: String,
+    #[schema(ignore)]
+    named: Vec<(String, String)>,
+}
+
+impl From<Shown> for CredentialsView {
+    fn from(shown: Shown) -> Self {
+        Self {
+            port: shown.port.map(|port| port.to_string()).unwrap_or_default(),
+            host: shown.host,
+            database: None,
+            username: None,
+            password: None,
+            connection_string: shown.uri,
+            example: shown.example,
+            named: shown.named,
+        }
+    }
+}
+
+impl Serialize for CredentialsView {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let fixed = [
+            ("host", &self.host),
+            ("port", &self.port),
+            ("connectionString", &self.connection_string),
+            ("example", &self.example),
+        ];
+        let named = self.named.iter().map(|(name, value)| (name.as_str(), value));
+        to.collect_map(fixed.into_iter().take(2).chain(named).chain(fixed.into_iter().skip(2)))
+    }
+}
+
+/// One deployment among others.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeploymentView {
+    id: String,
+    name: String,
+    service_id: String,
+    service: String,
+    /// The id of its plan.
+    tier: String,
+    region: String,
+    status: Status,
+    /// Why it is so, where that is not plain.
+    reason: String,
+    /// Host and port; empty when it is gone.
+    endpoint: String,
+    /// The user or organisation whose it is.
+    account: String,
+    version: i64,
+    /// Until when its removal can be undone.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    undo_until: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl DeploymentView {
+    pub(super) fn of(services: &Services, known: &Deployment) -> Self {
+        Self {
+            id: known.id.to_string(),
+            name: known.name.clone(),
+            service_id: known.service.to_string(),
+            service: known.slug.clone(),
+            tier: known.plan.id.clone(),
+            region: known.region.clone(),
+            status: known.status,
+            reason: known.reason.clone(),
+            endpoint: endpoint(services, known),
+            account: known.owner.to_string(),
+            version: known.version,
+            undo_until: known.undo_until,
+            created_at: known.created_at,
+            updated_at: known.updated_at,
+        }
+    }
+}
+
+/// Host and port.
+pub(super) fn endpoint(services: &Services, known: &Deployment) -> String {
+    known.port.map(|port| format!("{}:{port}", services.host(&known.id))).unwrap_or_default()
+}
+
+/// What a deployment does.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MetricsView {
+    /// What it was asked since it was made, where the service counts that.
+    requests: f64,
+    /// Of those, how many failed.
+    errors: f64,
+    /// Milliseconds: what the service says, or how long its answers to probes take.
+    avg_response_time: f64,
+    /// Percent of the time of the last thirty days in which it was wanted.
+    uptime: f64,
+    /// What the engine and the service measured last; absent before it served.
+    latest: Option<Figures>,
+}
+
+/// What a deployment costs this month.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BillingView {
+    /// So far.
+    current_cost: f64,
+    current_cost_minor: i64,
+    /// At the end of the month, if it goes on like this.
+    projected_cost: f64,
+    projected_cost_minor: i64,
+    currency: String,
+    billing_cycle: &'static str,
+    /// At which cost its owner is told.
+    budget_minor: Option<i64>,
+}
+
+/// One deployment with what it does and costs.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StandingView {
+    #[serde(flatten)]
+    deployment: DeploymentView,
+    metrics: MetricsView,
+    billing: BillingView,
+    /// How it is reached; secrets are hidden.
+    credentials: CredentialsView,
+    /// What it wrote last before it failed.
+    last_lines: String,
+}
+
+impl StandingView {
+    pub(super) fn of(services: &Services, standing: Standing, shown: Shown) -> Self {
+        let Standing { deployment, figures, uptime, cost } = standing;
+        let own = |name: &str| figures.as_ref().and_then(|figures| figures.own.get(name)).copied();
+        let answer = figures.as_ref().map_or(0, |figures| figures.answer_us);
+        let measured = f64::from(u32::try_from(answer).unwrap_or(u32::MAX)) / 1000.0;
+        let money = |minor| Money::new(minor, deployment.plan.currency).major_number();
+        Self {
+            metrics: MetricsView {
+                requests: own("requests").unwrap_or(0.0),
+                errors: own("errors").unwrap_or(0.0),
+                avg_response_time: own("avgResponseMs").unwrap_or(measured),
+                uptime: f64::from(uptime) / 1000.0,
+                latest: figures.map(Figures::without_raw),
+            },
+            billing: BillingView {
+                current_cost: money(cost.current_minor),
+                current_cost_minor: cost.current_minor,
+                projected_cost: money(cost.projected_minor),
+                projected_cost_minor: cost.projected_minor,
+                currency: deployment.plan.currency.to_string(),
+                billing_cycle: "monthly",
+                budget_minor: deployment.budget_minor,
+            },
+            credentials: shown.into(),
+            last_lines: deployment.last_lines.clone(),
+            deployment: DeploymentView::of(services, &deployment),
+        }
+    }
+}
+
+/// What was made, with its credentials.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MadeView {
+    pub(super) deployment_id: String,
+    pub(super) name: String,
+    pub(super) status: Status,
+    /// Host and port.
+    pub(super) endpoint: String,
+    /// With the secrets, which later answers hide.
+    pub(super) credentials: CredentialsView,
+    pub(super) estimated_time: &'static str,
+    pub(super) version: i64,
+}
+
+/// That something was asked for, and how far it is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChangedView {
+    success: bool,
+    status: Status,
+    version: i64,
+    /// Until when a removal can be undone.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    undo_until: Option<Timestamp>,
+}
+
+impl From<Deployment> for ChangedView {
+    fn from(known: Deployment) -> Self {
+        Self { success: true, status: known.status, version: known.version, undo_until: known.undo_until }
+    }
+}
+
+/// A service in the list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServiceView {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) slug: String,
+    pub(super) category: Category,
+    pub(super) description: String,
+    /// Absent where nobody has rated it yet.
+    pub(super) average_rating: Option<f64>,
+    pub(super) active_deployments: u64,
+    /// Whether it can be deployed here.
+    pub(super) available: bool,
+    /// Why not.
+    pub(super) unavailable_because: Option<String>,
+}

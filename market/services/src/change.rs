@@ -1,0 +1,221 @@
+//! Stopping, starting, scaling, renaming, deleting: what is wanted is written down, the reconciler makes it true.
+
+use identity::audit::{self, Outcome};
+use identity::{Action, Caller};
+use store::{Tx, args};
+use web::Expected;
+
+use crate::deployment::{Deployment, Status, Wanted, check_name};
+use crate::error::ServiceError;
+use crate::list::own;
+use crate::{DeploymentId, Services, events as told, sql};
+
+/// What is to be changed of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It shall rest.
+    Stop,
+    /// It shall serve.
+    Start,
+    /// Its container shall be made afresh; what it keeps stays.
+    Restart,
+    /// It shall have another plan of its service.
+    Scale {
+        /// The plan's id.
+        plan: String,
+    },
+    /// It shall be called otherwise.
+    Rename {
+        /// The new name.
+        name: String,
+    },
+    /// Its owner shall be told when it costs so much in a month; `None` forgets that.
+    Budget {
+        /// In minor units.
+        minor: Option<i64>,
+    },
+    /// It shall go.
+    Delete {
+        /// Without time to undo that.
+        at_once: bool,
+    },
+    /// It shall not go after all.
+    Undelete,
+}
+
+impl Change {
+    /// The word for the audit trail.
+    const fn done(&self) -> &'static str {
+        match self {
+            Self::Stop => "deployment.stopped",
+            Self::Start => "deployment.started",
+            Self::Restart => "deployment.restarted",
+            Self::Scale { .. } => "deployment.scaled",
+            Self::Rename { .. } => "deployment.renamed",
+            Self::Budget { .. } => "deployment.budget_changed",
+            Self::Delete { .. } => "deployment.deleted",
+            Self::Undelete => "deployment.undeleted",
+        }
+    }
+}
+
+impl Services {
+    /// Changes what is wanted of a deployment. What is so already is no error, and changes nothing.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], [`ServiceError::Stale`], [`ServiceError::Gone`], and what speaks against the change.
+    pub async fn change(
+        &self,
+        by: &Caller,
+        id: &DeploymentId,
+        expected: Expected,
+        change: Change,
+    ) -> Result<Deployment, ServiceError> {
+        let (room, by, id) = (self.clone(), by.clone(), id.clone());
+        let save = async move |tx: &mut Tx| {
+            let mut known = own(tx, &by, &id, Action::Deploy).await?;
+            expected.check(known.version)?;
+            if known.status == Status::Deleted {
+                return Err(ServiceError::Gone);
+            }
+            let Some(words) = room.apply(tx, &by, &mut known, &change).await? else { return Ok(known) };
+            known.generation += 1;
+            sql::save(tx, &mut known, by.now()).await?;
+            sql::note(tx, &known, by.now(), words).await?;
+            let details = serde_json::json!({ "name": known.name, "plan": known.plan.id });
+            audit::record(tx, &by, change.done(), id.as_str(), Outcome::Done, &details).await?;
+            if matches!(change, Change::Scale { .. } | Change::Rename { .. } | Change::Undelete) {
+                ::events::append(tx, by.now(), &told::Updated::of(&known)).await?;
+            }
+            room.wake_after(tx, &id);
+            Ok(known)
+        };
+        self.store.write(save).await
+    }
+
+    /// Puts the change into what is known, and says in words what was asked; `None` when it is so already.
+    async fn apply(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        known: &mut Deployment,
+        change: &Change,
+    ) -> Result<Option<&'static str>, ServiceError> {
+        if known.wanted == Wanted::Deleted {
+            return match change {
+                Change::Undelete if known.is_to_vanish(by.now()) => Err(ServiceError::Gone),
+                Change::Undelete => self.undelete(tx, known).await.map(Some),
+                Change::Delete { at_once: true } => {
+                    known.undo_until = None;
+                    Ok(Some("It goes at once."))
+                }
+                Change::Delete { .. } => Ok(None),
+                _ => Err(ServiceError::NotNow(Status::Deleting)),
+            };
+        }
+        Ok(match change {
+            Change::Stop if known.wanted == Wanted::Stopped => None,
+            Change::Stop => {
+                known.wanted = Wanted::Stopped;
+                known.status = Status::Stopping;
+                (known.since, known.reason) = (by.now(), String::new());
+                Some("It was asked to stop.")
+            }
+            Change::Start if known.wanted == Wanted::Running && known.status != Status::Failed => None,
+            Change::Start | Change::Restart => Some(self.begin(tx, by, known, change).await?),
+            Change::Scale { plan } => self.scale(tx, by, known, plan).await?,
+            Change::Rename { name } if *name == known.name => None,
+            Change::Rename { name } => {
+                rename(tx, known, name).await?;
+                Some("It has another name.")
+            }
+            Change::Budget { minor } if *minor == known.budget_minor => None,
+            Change::Budget { minor } => {
+                known.budget_minor = *minor;
+                Some("It has another budget.")
+            }
+            Change::Delete { at_once } => {
+                known.wanted = Wanted::Deleted;
+                known.status = Status::Deleting;
+                known.undo_until = (!at_once).then(|| by.now().after(self.settings.undo));
+                (known.since, known.reason) = (by.now(), String::new());
+                Some(if *at_once {
+                    "It goes at once."
+                } else {
+                    "It goes when the time to undo that is over."
+                })
+            }
+            Change::Undelete => None,
+        })
+    }
+
+    async fn begin(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        known: &mut Deployment,
+        change: &Change,
+    ) -> Result<&'static str, ServiceError> {
+        self.check_free(tx, &known.owner, known.id.as_str(), known.plan.pricing).await?;
+        known.wanted = Wanted::Running;
+        known.status = Status::Provisioning;
+        (known.since, known.reason, known.last_lines) = (by.now(), String::new(), String::new());
+        if *change == Change::Restart {
+            known.run += 1;
+            return Ok("It was asked to start anew.");
+        }
+        Ok("It was asked to start.")
+    }
+
+    async fn scale(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        known: &mut Deployment,
+        plan: &str,
+    ) -> Result<Option<&'static str>, ServiceError> {
+        let template = self.template_of(tx, &known.template).await?;
+        // The service as it is offered now says which plans there are; its earlier text only how it is run.
+        let offered = self.catalogue.find(&known.slug).unwrap_or(&template);
+        let Some(plan) = offered.plan(plan) else {
+            return Err(ServiceError::field("/plan", "This service has no such plan."));
+        };
+        if *plan == known.plan {
+            return Ok(None);
+        }
+        if plan.disk_bytes < known.plan.disk_bytes {
+            return Err(ServiceError::Shrinks);
+        }
+        self.check_price(plan.pricing)?;
+        if known.wanted == Wanted::Running {
+            self.check_free(tx, &known.owner, known.id.as_str(), plan.pricing).await?;
+            known.status = Status::Provisioning;
+            known.since = by.now();
+        }
+        known.plan = plan.clone();
+        Ok(Some("It has another plan."))
+    }
+
+    async fn undelete(&self, tx: &mut Tx, known: &mut Deployment) -> Result<&'static str, ServiceError> {
+        let (named,): (u32,) = tx.one(&sql::COUNT_NAMED, args![known.owner, known.name, known.id]).await?;
+        if named > 0 {
+            return Err(ServiceError::NameTaken);
+        }
+        known.wanted = Wanted::Stopped;
+        known.status = Status::Stopping;
+        known.undo_until = None;
+        Ok("Its removal was undone: it rests.")
+    }
+}
+
+async fn rename(tx: &mut Tx, known: &mut Deployment, name: &str) -> Result<(), ServiceError> {
+    if let Some(words) = check_name(name) {
+        return Err(ServiceError::field("/name", words));
+    }
+    let (named,): (u32,) = tx.one(&sql::COUNT_NAMED, args![known.owner, name, known.id]).await?;
+    if named > 0 {
+        return Err(ServiceError::NameTaken);
+    }
+    known.name = name.to_owned();
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! What can go wrong in this room, and how people are told.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use identity::IdentityError;
+use kernel::{FieldError, Problem};
+use store::StoreError;
+use vault::VaultError;
+
+use crate::Status;
+
+/// Why a service cannot be deployed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// In a sentence.
+    pub reason: String,
+    /// What the operator can do about it, such as a command.
+    pub remedy: String,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.reason, self.remedy)
+    }
+}
+
+/// Why a use case did not do what was asked. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Who asks may not, or nobody is signed in.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Fields of the request are wrong.
+    #[error("some fields are wrong")]
+    Invalid(Vec<FieldError>),
+    /// There is no such thing, or it is somebody else's. The text names the kind.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// Another deployment of the account has this name.
+    #[error("the name is taken")]
+    NameTaken,
+    /// The account has as many running for nothing as it may.
+    #[error("no more deployments of free plans")]
+    TooManyFree,
+    /// The plan has a price, and nobody bought it.
+    #[error("the plan is not bought")]
+    NotBought,
+    /// Every port is in use.
+    #[error("no port is free")]
+    NoPort,
+    /// Its image is missing.
+    #[error("the service is not available here: {0}")]
+    NotAvailable(Missing),
+    /// It is not in a state in which this can be done.
+    #[error("it is {0}")]
+    NotNow(Status),
+    /// The removal cannot be undone any more.
+    #[error("it is gone")]
+    Gone,
+    /// The service cannot do this.
+    #[error("the service does not offer this: {0}")]
+    NotOffered(&'static str),
+    /// It has more on disk than the plan allows.
+    #[error("the disk cannot shrink")]
+    Shrinks,
+    /// It changed since the caller saw it.
+    #[error(transparent)]
+    Stale(#[from] web::Stale),
+    /// An `Idempotency-Key` came again with another body.
+    #[error(transparent)]
+    Reused(#[from] web::idempotency::Reused),
+    /// The credentials cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// No engine answers, or it refused.
+    #[error(transparent)]
+    Engine(#[from] containers::EngineError),
+}
+
+impl ServiceError {
+    /// One wrong field.
+    pub(crate) fn field(pointer: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
+    }
+}
+
+/// The id in a path or a form; what is none names nothing that there is.
+pub(crate) fn id<T: FromStr>(text: &str, kind: &'static str) -> Result<T, ServiceError> {
+    text.parse().map_err(|_| ServiceError::NotFound(kind))
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Store(error) => error.into(),
+            ServiceError::Identity(error) => error.into(),
+            ServiceError::Reused(error) => error.into(),
+            ServiceError::Stale(error) => error.into(),
+            ServiceError::Invalid(errors) => {
+                let detail = "Some fields need another look. Nothing was changed.";
+                Self { errors, ..Self::invalid("services.invalid", detail) }
+            }
+            ServiceError::NotFound(kind) => Self::not_found(
+                "services.not_found",
+                format!("There is no such {kind}, or it is not yours to see."),
+            ),
+            ServiceError::NameTaken => Self::conflict(
+                "services.name_taken",
+                "Another deployment of this account has this name. Nothing was changed.",
+            )
+            .next("Choose another name."),
+            ServiceError::TooManyFree => Self::conflict(
+                "services.too_many_free",
+                "This account has as many deployments running on free plans as it may. Nothing was changed.",
+            )
+            .next("Stop or delete one, or choose a plan with a price."),
+            ServiceError::NotBought => Self::new(
+                402,
+                "services.not_bought",
+                "This plan has a price, and deployments cannot be paid for in this market yet. Nothing was made.",
+            )
+            .next("Choose a free plan."),
+            ServiceError::NoPort => Self::unavailable(
+                "services.no_port",
+                "Every port for deployments is in use. Nothing was made.",
+            )
+            .next("Try again later, or let the operator widen services.ports."),
+            ServiceError::NotAvailable(missing) => Self::unavailable(
+                "services.not_available",
+                format!("This service cannot be deployed here: {} Nothing was made.", missing.reason),
+            )
+            .next(missing.remedy),
+            ServiceError::NotNow(status) => Self::conflict(
+                "services.not_now",
+                format!("This cannot be done while the deployment is {status}. Nothing was changed."),
+            )
+            .next("Look at its status, and try again when it changed."),
+            ServiceError::Gone => Self::gone(
+                "services.gone",
+                "The deployment is removed for good. It cannot be brought back.",
+            ),
+            ServiceError::NotOffered(what) => Self::conflict(
+                "services.not_offered",
+                format!("This service has no {what}. Nothing was changed."),
+            ),
+            ServiceError::Shrinks => Self::conflict(
+                "services.disk_shrinks",
+                "The plan has less room on disk than the deployment has now. Nothing was changed.",
+            )
+            .next("Choose a plan with as much room, or move what it keeps to a new deployment."),
+            ServiceError::Vault(_) => Self::unavailable(
+                "services.sealed",
+                "The credentials cannot be opened with the keys that are configured.",
+            )
+            .next("Let the operator put the earlier encryption key back."),
+            ServiceError::Engine(error) => engine(&error),
+        }
+    }
+}
+
+fn engine(error: &containers::EngineError) -> Problem {
+    tracing::warn!(%error, "the container engine did not do what was asked");
+    Problem::unavailable("services.engine", "The container engine does not do this now. Nothing was changed.")
+        .next("Try again in a moment. `fondaco doctor` tells the operator what is missing.")
+        .retry_after(10)
+}
+
+kernel::problems! {
+    "services.invalid":
+        "Some fields are wrong; `errors` names each.",
+        "Nothing was changed.",
+        "Mend the fields and send them again.";
+    "services.not_found":
+        "There is no such service or deployment, or it belongs to somebody else.",
+        "Nothing was done.",
+        "Look at the list of services, or of your deployments, for those there are.";
+    "services.name_taken":
+        "Names of deployments differ within an account.",
+        "Nothing was changed.",
+        "Choose another name, or delete the other deployment.";
+    "services.too_many_free":
+        "An account may have so many deployments of free plans running at a time.",
+        "Nothing was changed.",
+        "Stop or delete one, or choose a plan with a price.";
+    "services.not_bought":
+        "The plan has a price, and there is no way to pay for it here yet.",
+        "Nothing was made and nothing was charged.",
+        "Choose a free plan.";
+    "services.no_port":
+        "Every deployment is reached at a port of its own, and the range of services.ports is used up.",
+        "Nothing was made.",
+        "Try again later, or let the operator widen the range.";
+    "services.not_available":
+        "No container engine answers, or the image that the service runs from is not on this machine.",
+        "Nothing was made.",
+        "Let the operator install the engine and build the images; `fondaco doctor` says how.";
+    "services.not_now":
+        "What was asked needs a deployment in another state, for instance one that runs.",
+        "Nothing was changed.",
+        "Look at its status, and try again when it changed.";
+    "services.gone":
+        "The time in which a removal can be undone is over.",
+        "What the deployment kept is gone; its backups stay until they are removed.",
+        "Restore a backup into a new deployment.";
+    "services.not_offered":
+        "The template of this service does not say how this is done.",
+        "Nothing was changed.",
+        "Look at what the service offers on its page.";
+    "services.disk_shrinks":
+        "What a deployment keeps on disk can grow, but not shrink.",
+        "Nothing was changed.",
+        "Choose a plan with as much room, or move what it keeps to a new deployment.";
+    "services.sealed":
+        "The credentials were sealed with an encryption key that is not configured any more.",
+        "The deployment goes on running.",
+        "Let the operator put the earlier key back.";
+    "services.engine":
+        "The engine that runs containers does not answer, or could not do what was asked.",
+        "Nothing was changed. What runs goes on running.",
+        "Try again in a moment; `fondaco doctor` tells the operator what is missing.";
+}

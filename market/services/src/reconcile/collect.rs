@@ -1,0 +1,64 @@
+//! What the engine has that belongs to nothing any more goes: after a kill in the middle of a removal, or when a database
+//! was restored that knows less.
+
+use std::collections::HashSet;
+
+use containers::Seen;
+use store::{StoreError, Tx, args};
+
+use super::target::network_name;
+use super::{Reconciler, named};
+use crate::deployment::Deployment;
+use crate::sql;
+
+impl Reconciler {
+    /// Removes containers, volumes and networks that belong to no deployment of `live`. Nothing is removed by a name that
+    /// is none of ours.
+    pub(super) async fn collect(&self, live: &[Deployment], seen: &Seen) {
+        let known: HashSet<String> = live.iter().map(Deployment::engine_name).collect();
+        let networks: HashSet<String> =
+            live.iter().map(|deployment| network_name(&deployment.owner)).collect();
+        let is_left = |name: &str| named(name).is_some() && !known.contains(name);
+        let engine = &self.room.engine;
+        for container in seen.containers.iter().filter(|container| is_left(&container.name)) {
+            report(&container.name, "container", engine.remove(&container.name).await);
+        }
+        for volume in seen.volumes.iter().filter(|volume| is_left(&volume.name)) {
+            report(&volume.name, "volume", engine.remove_volume(&volume.name).await);
+        }
+        for network in &seen.networks {
+            let Some(account) = network.labels.get("account") else { continue };
+            if networks.contains(&network.name) || network.name != format!("fondaco-{account}") {
+                continue;
+            }
+            let removed = engine.remove_network(&network.name).await;
+            let is_gone = removed.is_ok();
+            report(&network.name, "network", removed);
+            if is_gone && let Err(error) = self.forget_network(account).await {
+                tracing::warn!(%error, account, "the addresses of a network could not be given back");
+            }
+        }
+    }
+
+    /// Gives the addresses of an account back, unless it has a deployment again by now.
+    async fn forget_network(&self, account: &str) -> Result<(), StoreError> {
+        let account = account.to_owned();
+        let forget = async move |tx: &mut Tx| {
+            let (left,): (u32,) = tx.one(&sql::COUNT_OF_OWNER, args![account]).await?;
+            if left == 0 {
+                tx.execute(&sql::DELETE_NETWORK, args![account]).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        self.room.store.write(forget).await
+    }
+}
+
+fn report(name: &str, kind: &str, removed: Result<(), containers::EngineError>) {
+    match removed {
+        Ok(()) => tracing::info!(name, kind, "removed what belonged to no deployment any more"),
+        Err(error) => {
+            tracing::warn!(name, kind, %error, "what belongs to no deployment could not be removed yet")
+        }
+    }
+}

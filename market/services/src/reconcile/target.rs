@@ -1,0 +1,173 @@
+//! What the engine is asked for: a deployment, its template and its credentials as container, volume and network.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use containers::{Container, Labels, Limits, Network, SecretFile, Volume, VolumeMount};
+use identity::AccountId;
+use ipnet::Ipv4Net;
+use kernel::Secret;
+
+use crate::deployment::{Credentials, Deployment};
+use crate::template::{Command, Template, Text};
+
+/// The label that says of which deployment something is.
+const DEPLOYMENT: &str = "deployment";
+/// How many bits of an address name a container within a network: a /28 has room for 13.
+const PREFIX: u8 = 28;
+
+/// Everything that is known of a deployment before the engine is asked.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) deployment: Deployment,
+    pub(crate) template: Arc<Template>,
+    pub(crate) credentials: Credentials,
+    pub(crate) container: Container,
+    pub(crate) fingerprint: String,
+    pub(crate) volume: Option<Volume>,
+}
+
+/// What the network of an account is called.
+pub(crate) fn network_name(owner: &AccountId) -> String {
+    format!("fondaco-{owner}")
+}
+
+/// The network of an account by its number; `None` where the range is used up.
+pub(crate) fn network(owner: &AccountId, number: u32, range: Ipv4Net) -> Option<Network> {
+    let size = 1_u32 << (32 - PREFIX);
+    let first = u32::from(range.network()).checked_add(number.checked_mul(size)?)?;
+    let subnet = Ipv4Net::new(Ipv4Addr::from(first), PREFIX).ok()?;
+    let labels = Labels::from([("account".to_owned(), owner.to_string())]);
+    range.contains(&subnet).then(|| Network { name: network_name(owner), labels, subnet })
+}
+
+impl Target {
+    /// `image` is the id of the image that the deployment is made from.
+    pub(crate) fn new(
+        deployment: Deployment,
+        template: Arc<Template>,
+        credentials: Credentials,
+        image: &str,
+    ) -> Self {
+        let recipe = &template.recipe;
+        let name = deployment.engine_name();
+        let values = values(&deployment);
+        let fill = |text: &Text| text.fill(|name| value(&values, &credentials, None, name));
+        let labels = Labels::from([
+            (DEPLOYMENT.to_owned(), deployment.id.to_string()),
+            ("run".to_owned(), deployment.run.to_string()),
+        ]);
+        let volume = recipe.volume.as_ref().map(|volume| Volume {
+            name: name.clone(),
+            labels: Labels::from([(DEPLOYMENT.to_owned(), deployment.id.to_string())]),
+            size_bytes: deployment.plan.disk_bytes,
+            template: volume
+                .template
+                .as_ref()
+                .map(|path| containers::Template { image: image.to_owned(), path: path.clone() }),
+        });
+        let mounts = recipe
+            .volume
+            .iter()
+            .map(|volume| VolumeMount { volume: name.clone(), path: volume.path.clone() });
+        let container = Container {
+            labels,
+            image: image.to_owned(),
+            argv: recipe.command.as_ref().map(|argv| argv.iter().map(fill).collect()),
+            env: recipe.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
+            user: recipe.user.clone(),
+            network: network_name(&deployment.owner),
+            mounts: mounts.collect(),
+            tmpfs: recipe.tmpfs.clone(),
+            read_only_root: recipe.read_only_root,
+            limits: Limits {
+                cpu_millis: deployment.plan.cpu_millis,
+                memory_bytes: deployment.plan.memory_bytes,
+                pids: deployment.plan.pids,
+            },
+            capabilities: recipe.capabilities.clone(),
+            stop_signal: recipe.stop_signal.clone(),
+            name,
+        };
+        let fingerprint = container.fingerprint();
+        Self { deployment, template, credentials, container, fingerprint, volume }
+    }
+
+    /// The files that its program reads when it starts.
+    pub(crate) fn secrets(&self) -> Vec<SecretFile> {
+        let secrets = self.template.recipe.secrets.iter();
+        secrets
+            .map(|(name, text)| SecretFile {
+                name: name.clone(),
+                content: Secret::new(self.fill(text, None)),
+            })
+            .collect()
+    }
+
+    /// A command of the recipe with what it reads. `next` are the credentials that are to replace those there are: then
+    /// they are meant by their names, and those there are by `old.`.
+    pub(crate) fn command(
+        &self,
+        command: &Command,
+        next: Option<&Credentials>,
+    ) -> (containers::Exec, Option<Secret>) {
+        let exec = containers::Exec {
+            argv: command.argv.iter().map(|text| self.fill(text, next)).collect(),
+            user: command.user.clone(),
+            stdin: command.stdin.is_some(),
+            ..containers::Exec::default()
+        };
+        (exec, command.stdin.as_ref().map(|text| Secret::new(self.fill(text, next))))
+    }
+
+    fn fill(&self, text: &Text, next: Option<&Credentials>) -> String {
+        let values = values(&self.deployment);
+        text.fill(|name| value(&values, &self.credentials, next, name))
+    }
+}
+
+/// What every text may use.
+fn values(deployment: &Deployment) -> BTreeMap<&'static str, String> {
+    let plan = &deployment.plan;
+    let cpus = plan.cpu_millis.div_ceil(1000);
+    BTreeMap::from([
+        ("deployment", deployment.id.to_string()),
+        ("region", deployment.region.clone()),
+        ("plan.memoryMb", (plan.memory_bytes >> 20).to_string()),
+        ("plan.cpus", cpus.to_string()),
+        ("plan.diskMb", (plan.disk_bytes >> 20).to_string()),
+    ])
+}
+
+fn value<'a>(
+    values: &'a BTreeMap<&'static str, String>,
+    credentials: &'a Credentials,
+    next: Option<&'a Credentials>,
+    name: &str,
+) -> Option<&'a str> {
+    if let Some(value) = values.get(name) {
+        return Some(value);
+    }
+    match name.strip_prefix("old.") {
+        Some(name) => credentials.get(name),
+        None => next.unwrap_or(credentials).get(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn networks_do_not_overlap_and_end_with_the_range() {
+        let owner: AccountId = "user-ada".parse().unwrap();
+        let range: Ipv4Net = "10.0.0.0/24".parse().unwrap();
+        let subnet = |number| network(&owner, number, range).map(|network| network.subnet.to_string());
+        assert_eq!(subnet(0).as_deref(), Some("10.0.0.0/28"));
+        assert_eq!(subnet(15).as_deref(), Some("10.0.0.240/28"));
+        assert_eq!(subnet(16), None);
+        assert_eq!(subnet(u32::MAX), None);
+    }
+}

@@ -1,0 +1,369 @@
+//! From the tree to a template: which fields there are, and what must hold between them.
+
+use std::time::Duration;
+
+use containers::{Capability, Tmpfs};
+use kernel::Currency;
+use regex::bytes::RegexBuilder;
+use sha2::{Digest, Sha256};
+
+use super::fields::{
+    Fields, Flaws, bytes, duration, filled, flag, list, money, name, named, number, path, size, text,
+    thousandths, word,
+};
+use super::yaml::{Flaw, Kind, Node, parse};
+use super::{
+    BackupRecipe, Category, Command, Exchange, Health, MetricField, Metrics, Plan, Port, Pricing, Probe,
+    Recipe, Rule, Sla, Template, VolumeRecipe,
+};
+
+/// What may stand in any text of a recipe beside its credentials.
+const ALWAYS: [&str; 5] = ["deployment", "region", "plan.memoryMb", "plan.cpus", "plan.diskMb"];
+/// What is known once it has an address.
+const ADDRESS: [&str; 2] = ["host", "port"];
+/// The password that held until now, while it is replaced.
+pub(crate) const OLD: &str = "old.";
+
+/// Which names may stand where.
+struct Known<'a> {
+    /// Where everybody can look: nothing secret.
+    open: Vec<&'a str>,
+    /// Where only the service can.
+    secret: Vec<&'a str>,
+    /// Where its owner can.
+    owner: Vec<&'a str>,
+    /// Where a new password is told.
+    rotate: Vec<&'a str>,
+}
+
+/// Reads a file.
+pub(super) fn template(source: &str) -> Result<Template, Vec<Flaw>> {
+    let node = parse(source).map_err(|flaw| vec![flaw])?;
+    let flaws = Flaws::default();
+    let fields = Fields::of(&node, &flaws);
+    let currency = fields.maybe("currency", word_currency).unwrap_or(Currency::USD);
+    let id = fields.need("id", |node, flaws| {
+        let text = text(60)(node, flaws);
+        text.parse().map_or_else(
+            |_| {
+                flaws.add(node.line, "expected an id such as svc-postgres");
+                None
+            },
+            Some,
+        )
+    });
+    let template = Template {
+        digest: hex::encode(Sha256::digest(source.as_bytes())),
+        source: source.to_owned(),
+        id: id.unwrap_or_else(crate::ServiceId::fresh),
+        slug: fields.need("slug", name),
+        name: fields.need("name", text(60)),
+        category: fields.need("category", word::<Category>("expected database, ml, api, storage or compute")),
+        summary: fields.need("summary", text(200)),
+        description: fields.need("description", text(8000)),
+        icon: fields.need("icon", name),
+        versions: fields.need("versions", list(20, text(40))),
+        regions: fields.need("regions", list(50, name)),
+        sla: fields.need("sla", sla),
+        plans: fields.need("plans", list(20, move |node, flaws| plan(node, flaws, currency))),
+        recipe: recipe(&fields),
+    };
+    agree(&template, fields.line(), &flaws);
+    fields.end();
+    let flaws = flaws.into_sorted();
+    if flaws.is_empty() { Ok(template) } else { Err(flaws) }
+}
+
+/// What no field can say alone.
+fn agree(template: &Template, line: usize, flaws: &Flaws) {
+    if template.plans.is_empty() {
+        flaws.add(line, "`plans` needs at least one plan");
+    }
+    if template.regions.is_empty() {
+        flaws.add(line, "`regions` needs at least one region");
+    }
+    for (index, plan) in template.plans.iter().enumerate() {
+        if template.plans[..index].iter().any(|other| other.id == plan.id) {
+            flaws.add(line, format!("two plans have the id `{}`", plan.id));
+        }
+        if template.recipe.volume.is_some() != (plan.disk_bytes > 0) {
+            flaws.add(line, format!("the plan `{}` needs `disk` exactly where there is a `volume`", plan.id));
+        }
+    }
+}
+
+fn word_currency(node: &Node, flaws: &Flaws) -> Currency {
+    text(3)(node, flaws).parse().unwrap_or_else(|_| {
+        flaws.add(node.line, "expected a currency of ISO 4217 such as USD");
+        Currency::USD
+    })
+}
+
+fn sla(node: &Node, flaws: &Flaws) -> Sla {
+    let fields = Fields::of(node, flaws);
+    let sla = Sla {
+        uptime: fields.need("uptime", thousandths),
+        response_ms: fields.need("responseTime", number(1, 600_000)),
+        support: fields.need("support", text(60)),
+    };
+    fields.end();
+    sla
+}
+
+fn plan(node: &Node, flaws: &Flaws, currency: Currency) -> Plan {
+    let fields = Fields::of(node, flaws);
+    let plan = Plan {
+        id: fields.need("id", name),
+        name: fields.need("name", text(40)),
+        pricing: fields.need("pricing", |node, flaws| pricing(node, flaws, currency)),
+        currency,
+        cpu_millis: fields.need("cpu", thousandths),
+        memory_bytes: fields.need("memory", size),
+        disk_bytes: fields.maybe("disk", size).unwrap_or(0),
+        pids: fields.maybe("pids", number(8, 10_000)).unwrap_or(200),
+        features: fields.maybe("features", list(20, text(100))).unwrap_or_default(),
+    };
+    if plan.cpu_millis == 0 {
+        flaws.add(node.line, "`cpu` must be above zero");
+    }
+    if plan.memory_bytes < 16 << 20 {
+        flaws.add(node.line, "`memory` must be 16 MiB at least");
+    }
+    if (1..16 << 20).contains(&plan.disk_bytes) {
+        flaws.add(node.line, "`disk` must be 16 MiB at least");
+    }
+    fields.end();
+    plan
+}
+
+fn pricing(node: &Node, flaws: &Flaws, currency: Currency) -> Pricing {
+    if matches!(&node.kind, Kind::Text { text, .. } if text == "free") {
+        return Pricing::Free;
+    }
+    let fields = Fields::of(node, flaws);
+    let month = fields.maybe("perMonth", money(currency));
+    let hours = fields.maybe("perThousandHours", money(currency));
+    fields.end();
+    match (month, hours) {
+        (Some(month_minor), None) => Pricing::Subscription { month_minor },
+        (None, Some(thousand_hours_minor)) => Pricing::Usage { thousand_hours_minor },
+        _ => {
+            flaws.add(node.line, "expected `free`, or one of `perMonth` and `perThousandHours`");
+            Pricing::Free
+        }
+    }
+}
+
+fn recipe(fields: &Fields<'_>) -> Recipe {
+    let credentials = fields.maybe("credentials", named(12, rule)).unwrap_or_default();
+    let names: Vec<&str> = credentials.iter().map(|(name, _)| name.as_str()).collect();
+    let old: Vec<String> = names.iter().map(|name| format!("{OLD}{name}")).collect();
+    let open = credentials.iter().filter(|(_, rule)| !rule.is_secret()).map(|(name, _)| name.as_str());
+    let open: Vec<&str> = open.chain(ALWAYS).collect();
+    let secret: Vec<&str> = names.iter().copied().chain(ALWAYS).collect();
+    let owner = secret.iter().copied().chain(ADDRESS).collect();
+    let rotate = secret.iter().copied().chain(old.iter().map(String::as_str)).collect();
+    let known = Known { open, secret, owner, rotate };
+    let (uri, example) = fields.need("connection", |node, flaws| connection(node, flaws, &known));
+    let (stop_signal, stop_grace) = fields.maybe("stop", stop).unwrap_or((None, Duration::from_secs(10)));
+    Recipe {
+        image: fields.need("image", image),
+        image_from: fields.maybe("imageFrom", text(300)).unwrap_or_default(),
+        port: fields.need("port", port),
+        command: fields.maybe("command", list(50, filled(&known.open))),
+        env: fields.maybe("env", named(50, filled(&known.open))).unwrap_or_default(),
+        user: fields.maybe("user", name),
+        read_only_root: fields.maybe("readOnlyRoot", flag).unwrap_or(false),
+        tmpfs: fields.maybe("tmpfs", list(8, tmpfs)).unwrap_or_default(),
+        volume: fields.maybe("volume", volume),
+        capabilities: fields
+            .maybe("capabilities", list(6, capability))
+            .unwrap_or_default()
+            .into_iter()
+            .flatten()
+            .collect(),
+        secrets: fields.maybe("secrets", named(12, filled(&known.secret))).unwrap_or_default(),
+        uri: uri.unwrap_or_else(nothing),
+        example: example.unwrap_or_else(nothing),
+        health: fields.need("health", |node, flaws| health(node, flaws, &known)),
+        metrics: fields.maybe("metrics", |node, flaws| metrics(node, flaws, &known)),
+        stop_signal,
+        stop_grace,
+        backup: fields.maybe("backup", |node, flaws| backup(node, flaws, &known)),
+        rotate: fields.maybe("rotate", |node, flaws| command(node, flaws, &known.open, &known.rotate)),
+        credentials,
+    }
+}
+
+fn nothing() -> super::Text {
+    super::Text::default()
+}
+
+fn image(node: &Node, flaws: &Flaws) -> String {
+    let image = text(255)(node, flaws);
+    if image.starts_with('-') || !image.bytes().all(|b| b.is_ascii_graphic()) {
+        flaws.add(node.line, "expected a reference of an image such as fondaco/postgres:15");
+    }
+    image
+}
+
+fn port(node: &Node, flaws: &Flaws) -> Port {
+    let fields = Fields::of(node, flaws);
+    let number = fields.need("number", number(1, 65_535));
+    let port = Port {
+        name: fields.need("name", name),
+        number: u16::try_from(number).unwrap_or(0),
+        protocol: fields.need("protocol", name),
+    };
+    if !["tcp", "http"].contains(&port.protocol.as_str()) {
+        flaws.add(node.line, "`protocol` is tcp or http");
+    }
+    fields.end();
+    port
+}
+
+fn tmpfs(node: &Node, flaws: &Flaws) -> Tmpfs {
+    let fields = Fields::of(node, flaws);
+    let tmpfs = Tmpfs { path: fields.need("path", path), size_bytes: fields.need("size", size) };
+    fields.end();
+    tmpfs
+}
+
+fn volume(node: &Node, flaws: &Flaws) -> VolumeRecipe {
+    let fields = Fields::of(node, flaws);
+    let volume = VolumeRecipe { path: fields.need("path", path), template: fields.maybe("template", path) };
+    fields.end();
+    volume
+}
+
+fn capability(node: &Node, flaws: &Flaws) -> Option<Capability> {
+    use Capability::{Chown, DacOverride, Fowner, NetBindService, Setgid, Setuid};
+    let word = name(node, flaws);
+    let all = [Chown, DacOverride, Fowner, Setuid, Setgid, NetBindService];
+    let found = all.into_iter().find(|known| known.as_str() == word);
+    if found.is_none() {
+        flaws.add(node.line, format!("expected one of {}", all.map(Capability::as_str).join(", ")));
+    }
+    found
+}
+
+fn rule(node: &Node, flaws: &Flaws) -> Rule {
+    if matches!(node.kind, Kind::Text { .. }) {
+        return Rule::Fixed(text(200)(node, flaws));
+    }
+    let fields = Fields::of(node, flaws);
+    let kind = fields.need("generate", name);
+    let rule = match kind.as_str() {
+        "name" => Rule::Name { prefix: fields.maybe("prefix", name).unwrap_or_default() },
+        "password" => {
+            Rule::Password { length: fields.maybe("length", number(16, 128)).unwrap_or(32) as usize }
+        }
+        _ => {
+            flaws.add(node.line, "`generate` is name or password");
+            Rule::default()
+        }
+    };
+    fields.end();
+    rule
+}
+
+type Texts = (Option<super::Text>, Option<super::Text>);
+
+fn connection(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Texts {
+    let fields = Fields::of(node, flaws);
+    let uri = fields.need("uri", |node, flaws| Some(filled(&known.owner)(node, flaws)));
+    let example = fields.need("example", |node, flaws| Some(filled(&known.owner)(node, flaws)));
+    fields.end();
+    (uri, example)
+}
+
+fn stop(node: &Node, flaws: &Flaws) -> (Option<String>, Duration) {
+    let fields = Fields::of(node, flaws);
+    let stop = (fields.maybe("signal", name), fields.need("grace", duration));
+    fields.end();
+    stop
+}
+
+fn command(node: &Node, flaws: &Flaws, open: &[&str], secret: &[&str]) -> Command {
+    let fields = Fields::of(node, flaws);
+    let command = Command {
+        argv: fields.need("argv", list(100, filled(open))),
+        stdin: fields.maybe("stdin", filled(secret)),
+        user: fields.maybe("user", name),
+    };
+    if command.argv.is_empty() {
+        flaws.add(node.line, "`argv` needs a program");
+    }
+    fields.end();
+    command
+}
+
+fn health(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Health {
+    let fields = Fields::of(node, flaws);
+    let talk =
+        fields.maybe("talk", list(8, exchange)).map(|talk| Probe::Talk(talk.into_iter().flatten().collect()));
+    let tcp = fields.maybe("tcp", flag).map(|_| Probe::Tcp);
+    let http = fields.maybe("http", path).map(Probe::Http);
+    let exec = fields.maybe("exec", |node, flaws| command(node, flaws, &known.open, &known.secret));
+    let probes: Vec<Probe> = [talk, tcp, http, exec.map(Probe::Exec)].into_iter().flatten().collect();
+    if probes.len() != 1 {
+        flaws.add(node.line, "expected one of `talk`, `tcp`, `http` and `exec`");
+    }
+    let health = Health {
+        probe: probes.into_iter().next().unwrap_or_default(),
+        interval: fields.maybe("interval", duration).unwrap_or(Duration::from_secs(5)),
+        start_timeout: fields.maybe("startTimeout", duration).unwrap_or(Duration::from_secs(60)),
+    };
+    fields.end();
+    health
+}
+
+fn exchange(node: &Node, flaws: &Flaws) -> Option<Exchange> {
+    let fields = Fields::of(node, flaws);
+    let send = fields.maybe("send", bytes).unwrap_or_default();
+    let expect = fields.need("expect", |node, flaws| {
+        let mut builder = RegexBuilder::new(&text(200)(node, flaws));
+        let regex = builder.unicode(false).dot_matches_new_line(true).size_limit(1 << 18).build();
+        regex.map_err(|error| flaws.add(node.line, error.to_string())).ok()
+    });
+    fields.end();
+    expect.map(|expect| Exchange { send, expect })
+}
+
+fn metrics(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Metrics {
+    let fields = Fields::of(node, flaws);
+    let metrics = Metrics {
+        command: fields.need("exec", |node, flaws| command(node, flaws, &known.open, &known.secret)),
+        every: fields.maybe("every", duration).unwrap_or(Duration::from_secs(15)),
+        fields: fields.need("fields", list(20, metric)),
+    };
+    fields.end();
+    metrics
+}
+
+fn metric(node: &Node, flaws: &Flaws) -> MetricField {
+    let fields = Fields::of(node, flaws);
+    let kind = fields.need("kind", name);
+    if !["counter", "gauge"].contains(&kind.as_str()) {
+        flaws.add(node.line, "`kind` is counter or gauge");
+    }
+    let metric = MetricField {
+        name: fields.need("name", name),
+        from: fields.need("from", text(100)),
+        counter: kind == "counter",
+    };
+    fields.end();
+    metric
+}
+
+fn backup(node: &Node, flaws: &Flaws, known: &Known<'_>) -> BackupRecipe {
+    let fields = Fields::of(node, flaws);
+    let read = |node: &Node, flaws: &Flaws| command(node, flaws, &known.open, &known.secret);
+    let backup = BackupRecipe {
+        dump: fields.need("dump", read),
+        restore: fields.need("restore", read),
+        verify: fields.need("verify", read),
+    };
+    fields.end();
+    backup
+}
