@@ -51,8 +51,10 @@ impl Browser {
     }
 
     async fn send(&self, request: Builder, body: Body) -> Answer {
-        let request =
-            request.header("authorization", format!("Bearer {}", self.token)).header("accept", "text/html");
+        let mut request = request.header("accept", "text/html");
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
         let answer = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let to = answer.headers().get("location").map_or("", |to| to.to_str().unwrap()).to_owned();
         let status = answer.status().as_u16();
