@@ -7,7 +7,7 @@ use kernel::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Labels by their names. Those that start with `fondaco.` and stand in the README are the driver's own.
+/// Labels by their names. An engine shows them as `fondaco.label.NAME`.
 pub type Labels = BTreeMap<String, String>;
 
 /// A container as it shall be. It never gets new privileges, all capabilities but the named are dropped, it
@@ -110,7 +110,8 @@ pub struct VolumeMount {
 /// A folder in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tmpfs {
-    /// Its absolute path. Everybody in the container may write there (mode 1777).
+    /// Its absolute path. Everybody in the container may write there (mode 1777), unless the image has a folder there with
+    /// another mode, which stays.
     pub path: String,
     /// Its size in bytes.
     pub size_bytes: u64,

@@ -86,7 +86,7 @@ async fn a_container_lives_from_create_to_remove(here: Here) {
     );
     assert!(runs.started_at.is_some());
     for _ in 0..2 {
-        assert_eq!(here.engine.seen().await.unwrap().containers, [runs.clone()]);
+        assert_eq!(here.engine.seen().await.unwrap().containers, std::slice::from_ref(&runs));
     }
     for _ in 0..2 {
         here.engine.pause(name).await.unwrap();

@@ -26,7 +26,7 @@ impl Docker {
     pub(super) async fn inspect(&self, name: &str) -> Result<Option<ContainerInspectResponse>, EngineError> {
         let answer = found(self.client().await?.inspect_container(name, None).await)?;
         Ok(answer.filter(|seen| {
-            let labels = seen.config.as_ref().and_then(|config| config.labels.clone());
+            let labels = seen.config.as_ref().and_then(|config| config.labels.as_ref());
             self.ours(labels).is_some()
         }))
     }

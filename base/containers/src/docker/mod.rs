@@ -40,6 +40,8 @@ use crate::{EngineError, Labels};
 const INSTALLATION: &str = "fondaco.installation";
 /// The label whose value is the fingerprint of the container's description.
 const FINGERPRINT: &str = "fondaco.fingerprint";
+/// What the names of the caller's labels start with.
+const LABEL: &str = "fondaco.label.";
 /// The newest version of the API that is spoken; older engines are spoken to in theirs.
 const NEWEST: ClientVersion = ClientVersion { major_version: 1, minor_version: 44 };
 /// How long the engine may take to begin an answer, in seconds. Stopping takes as long as the grace time.
@@ -54,6 +56,9 @@ pub struct Settings {
     pub installation: String,
     /// An absolute path of a folder of our own, for volumes and secrets. The engine must see it by this path too.
     pub state: PathBuf,
+    /// Whether volumes are disks with a hard limit where this machine can mount them. Otherwise they are the engine's own,
+    /// which nothing limits.
+    pub disks: bool,
 }
 
 /// A driver of a Docker engine.
@@ -73,7 +78,7 @@ impl Docker {
     /// # Errors
     /// When the folder cannot be made.
     pub async fn open(settings: Settings) -> Result<Self, EngineError> {
-        let volumes = volumes::Place::prepare(&settings.state).await?;
+        let volumes = volumes::Place::prepare(&settings.state, settings.disks).await?;
         Ok(Self {
             settings,
             client: OnceCell::new(),
@@ -96,7 +101,8 @@ impl Docker {
     /// The caller's labels and ours.
     fn labels(&self, labels: &Labels) -> HashMap<String, String> {
         let own = [(INSTALLATION.to_owned(), self.settings.installation.clone())];
-        labels.clone().into_iter().chain(own).collect()
+        let callers = labels.iter().map(|(name, value)| (format!("{LABEL}{name}"), value.clone()));
+        callers.chain(own).collect()
     }
 
     /// The filter that leaves only what is ours.
@@ -105,9 +111,12 @@ impl Docker {
         HashMap::from([("label".to_owned(), vec![label])])
     }
 
-    /// The caller's labels when what has these is ours.
-    fn ours(&self, labels: Option<HashMap<String, String>>) -> Option<Labels> {
-        let mut labels: Labels = labels?.into_iter().collect();
-        (labels.remove(INSTALLATION)? == self.settings.installation).then_some(labels)
+    /// The caller's labels when what has these is ours. A container also has those of its image, which are left out.
+    fn ours(&self, labels: Option<&HashMap<String, String>>) -> Option<Labels> {
+        let labels = labels?;
+        let callers = labels
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(LABEL)?.to_owned(), value.clone())));
+        (*labels.get(INSTALLATION)? == self.settings.installation).then(|| callers.collect())
     }
 }

@@ -55,7 +55,7 @@ impl Docker {
         let Some(seen) = found(self.client().await?.inspect_network(name, None).await)? else {
             return Ok(false);
         };
-        if self.ours(seen.labels).is_none() {
+        if self.ours(seen.labels.as_ref()).is_none() {
             return Err(EngineError::Refused(format!("the network {name} belongs to somebody else")));
         }
         match subnet(seen.ipam.as_ref()) {
@@ -66,7 +66,7 @@ impl Docker {
 
     pub(super) async fn drop_network(&self, name: &str) -> Result<(), EngineError> {
         let seen = found(self.client().await?.inspect_network(name, None).await)?;
-        if seen.is_none_or(|seen| self.ours(seen.labels).is_none()) {
+        if seen.is_none_or(|seen| self.ours(seen.labels.as_ref()).is_none()) {
             return Ok(());
         }
         found(self.client().await?.remove_network(name).await).map(drop)

@@ -73,21 +73,16 @@ impl Docker {
         let state = match listed.state {
             Some(ContainerSummaryStateEnum::RUNNING) => Some(State::Running),
             Some(ContainerSummaryStateEnum::PAUSED) => Some(State::Paused),
-            Some(ContainerSummaryStateEnum::CREATED) => Some(State::Created),
             _ => None,
         };
         let started_at = endpoint.as_deref().and_then(|endpoint| self.started.get(endpoint));
         let name = listed.names.unwrap_or_default().into_iter().next().unwrap_or_default();
         let name = name.trim_start_matches('/').to_owned();
-        if let (Some(state), Some(mut labels)) = (state, self.ours(listed.labels))
-            && (started_at.is_some() || state == State::Created)
-        {
-            let fingerprint = labels.remove(FINGERPRINT).unwrap_or_default();
+        let (labels, fingerprint) = (self.ours(listed.labels.as_ref()), fingerprint(listed.labels.as_ref()));
+        if let (Some(state), Some(labels), Some(_)) = (state, labels, started_at) {
             let address = address(&networks);
-            return Ok(Some((
-                SeenContainer { name, labels, fingerprint, state, address, started_at },
-                endpoint,
-            )));
+            let seen = SeenContainer { name, labels, fingerprint, state, address, started_at };
+            return Ok(Some((seen, endpoint)));
         }
         Ok(self.container_by_name(&name).await?.map(|seen| (seen, endpoint)))
     }
@@ -95,15 +90,15 @@ impl Docker {
     /// One container of ours.
     pub(super) async fn container_by_name(&self, name: &str) -> Result<Option<SeenContainer>, EngineError> {
         let Some(seen) = self.inspect(name).await? else { return Ok(None) };
-        let labels = seen.config.as_ref().and_then(|config| config.labels.clone());
-        Ok(self.ours(labels).map(|labels| of_inspected(name, labels, seen)))
+        let labels = seen.config.as_ref().and_then(|config| config.labels.as_ref());
+        Ok(self.ours(labels).map(|own| of_inspected(name, own, seen)))
     }
 
     async fn networks(&self) -> Result<Vec<SeenNetwork>, EngineError> {
         let options = ListNetworksOptions { filters: Some(self.filter()) };
         let listed = self.client().await?.list_networks(Some(options)).await.map_err(failed)?;
         let seen = listed.into_iter().filter_map(|network| {
-            let labels = self.ours(network.labels)?;
+            let labels = self.ours(network.labels.as_ref())?;
             Some(SeenNetwork { name: network.name?, labels, subnet: subnet(network.ipam.as_ref()) })
         });
         Ok(seen.collect())
@@ -119,8 +114,12 @@ fn address(networks: &HashMap<String, EndpointSettings>) -> Option<IpAddr> {
     networks.values().find_map(|endpoint| endpoint.ip_address.as_ref()?.parse().ok())
 }
 
-fn of_inspected(name: &str, mut labels: Labels, seen: ContainerInspectResponse) -> SeenContainer {
-    let fingerprint = labels.remove(FINGERPRINT).unwrap_or_default();
+fn fingerprint(labels: Option<&HashMap<String, String>>) -> String {
+    labels.and_then(|labels| labels.get(FINGERPRINT)).cloned().unwrap_or_default()
+}
+
+fn of_inspected(name: &str, labels: Labels, seen: ContainerInspectResponse) -> SeenContainer {
+    let fingerprint = fingerprint(seen.config.and_then(|config| config.labels).as_ref());
     let networks = seen.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let state = seen.state.unwrap_or_default();
     SeenContainer {

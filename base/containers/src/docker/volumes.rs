@@ -40,7 +40,7 @@ enum Keeper {
 impl Place {
     /// Makes the folders, sweeps what a killed process left half-made, and finds out by trying whether this machine
     /// can mount disks.
-    pub(super) async fn prepare(state: &Path) -> Result<Self, EngineError> {
+    pub(super) async fn prepare(state: &Path, disks: bool) -> Result<Self, EngineError> {
         let mut place = Self { state: state.to_owned(), hard_quotas: Ok(()) };
         for folder in ["volumes", "mounts", "templates", "secrets", "new"] {
             let folder = state.join(folder);
@@ -49,9 +49,15 @@ impl Place {
             tokio::fs::set_permissions(&folder, mode).await.map_err(io("close the folder of containers"))?;
         }
         place.sweep().await?;
-        place.hard_quotas = place.probe().await.map_err(|error| {
-            format!("disks cannot be mounted here ({error}); it needs root, loop devices and the package e2fsprogs")
-        });
+        place.hard_quotas = if disks {
+            place.probe().await.map_err(|error| {
+                format!(
+                    "disks cannot be mounted ({error}); it needs root, loop devices and the package e2fsprogs"
+                )
+            })
+        } else {
+            Err("the configuration says so".to_owned())
+        };
         Ok(place)
     }
 

@@ -9,19 +9,49 @@
 )]
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use containers::docker::{Docker, Settings};
 use containers::memory::Memory;
-use containers::{Container, Engine, EngineError, Labels, Limits, Network, State};
-use kernel::{Clock, Timestamp};
+use containers::{
+    Container, Engine, EngineError, Labels, Limits, Network, SecretFile, State, Template, Tmpfs, Volume,
+    VolumeMount,
+};
+use kernel::{Clock, Secret, Timestamp};
 
 /// The image whose programs the tests run: see `scripts/images`.
 pub const IMAGE: &str = "fondaco/debian:12";
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// The password of every deployed container, with what a careless script would stumble over.
+pub const PASSWORD: &str = "pa'ss \"w\" $ord\\x";
+
+/// One of our images as it is deployed.
+#[derive(Clone)]
+pub struct Deployed<'a> {
+    pub name: &'a str,
+    pub image: &'a str,
+    pub data: &'a str,
+    pub template: &'a str,
+    pub tmpfs: &'a [&'a str],
+    pub env: &'a [(&'a str, &'a str)],
+    pub size_mb: u64,
+}
+
+/// PostgreSQL with a volume of 1 GB.
+pub const POSTGRES: Deployed<'static> = Deployed {
+    name: "postgres",
+    image: "fondaco/postgres:15",
+    data: "/var/lib/postgresql/data",
+    template: "/var/lib/postgresql/template",
+    tmpfs: &["/tmp", "/var/run/postgresql"],
+    env: &[("POSTGRES_USER", "user_a"), ("POSTGRES_DB", "shop")],
+    size_mb: 1024,
+};
 
 /// An engine with a network of its own.
 pub struct Ground {
@@ -56,6 +86,50 @@ impl Ground {
             limits: Limits { cpu_millis: 1000, memory_bytes: 64 << 20, pids: 32 },
             capabilities: Vec::new(),
             stop_signal: Some("SIGKILL".to_owned()),
+        }
+    }
+
+    /// A container of one of our images, hardened, with a volume from the image's own folder; started with a password
+    /// that is also its answer.
+    pub async fn deployed(&self, what: &Deployed<'_>) -> IpAddr {
+        self.engine.ensure_volume(&self.volume_of(what)).await.unwrap();
+        self.engine.create(&self.container_of(what)).await.unwrap();
+        self.start(what).await
+    }
+
+    /// Starts it, and says where it is.
+    pub async fn start(&self, what: &Deployed<'_>) -> IpAddr {
+        let name = self.name(what.name);
+        let password = SecretFile { name: "password".to_owned(), content: Secret::new(PASSWORD) };
+        self.engine.start(&name, &[password]).await.unwrap();
+        self.engine.container(&name).await.unwrap().unwrap().address.unwrap_or(IpAddr::from([0, 0, 0, 0]))
+    }
+
+    pub fn volume_of(&self, what: &Deployed<'_>) -> Volume {
+        let template = Template { image: what.image.to_owned(), path: what.template.to_owned() };
+        Volume {
+            name: self.name(what.name),
+            labels: Labels::new(),
+            size_bytes: what.size_mb << 20,
+            template: Some(template),
+        }
+    }
+
+    pub fn container_of(&self, what: &Deployed<'_>) -> Container {
+        Container {
+            image: what.image.to_owned(),
+            argv: None,
+            user: None,
+            env: what.env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            mounts: vec![VolumeMount { volume: self.name(what.name), path: what.data.to_owned() }],
+            tmpfs: what
+                .tmpfs
+                .iter()
+                .map(|path| Tmpfs { path: (*path).to_owned(), size_bytes: 16 << 20 })
+                .collect(),
+            limits: Limits { cpu_millis: 1000, memory_bytes: 256 << 20, pids: 128 },
+            stop_signal: None,
+            ..self.container(what.name, &[])
         }
     }
 
@@ -136,6 +210,7 @@ pub async fn docker_at(state: &std::path::Path, installation: &str) -> Engine {
         socket: "/var/run/docker.sock".into(),
         installation: installation.to_owned(),
         state: state.to_owned(),
+        disks: true,
     };
     Arc::new(Docker::open(settings).await.unwrap())
 }
