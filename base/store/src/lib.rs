@@ -117,10 +117,38 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.run_write(change, postgres::Mode::Write).await
+    }
+
+    /// [`Store::write`] for what many do at once to the same rows, such as buyers of one event.
+    ///
+    /// On PostgreSQL it is `read committed`: a statement that changes a row which another transaction is changing waits
+    /// and goes by what the row then is, instead of losing the race and beginning anew. Nothing else is promised: what
+    /// was read before may have changed. So every decision must be made by the row itself (a compare-and-set, whose
+    /// count is looked at), by a constraint, or by what never changes. SQLite runs one transaction after the other in
+    /// any case.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_row_by_row<F, T, E>(&self, change: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.run_write(change, postgres::Mode::WriteRowByRow).await
+    }
+
+    async fn run_write<F, T, E>(&self, change: F, mode: postgres::Mode) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (job, answer) = job::typed(change);
         match &*self.backend {
             Backend::Sqlite(sqlite) => sqlite.write(job).await?,
-            Backend::Postgres(postgres) => postgres.send(job, postgres::Mode::Write).await?,
+            Backend::Postgres(postgres) => postgres.send(job, mode).await?,
         }
         answer.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }

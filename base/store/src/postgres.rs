@@ -1,7 +1,7 @@
 //! PostgreSQL: a few connections, each with its own task on one thread, that take transactions from a queue.
 //!
 //! The tasks stay on one thread so that a transaction's future need not be `Send`, which keeps the code of
-//! the rooms the same as on SQLite. Writes are serializable and run again when they lost a race.
+//! the rooms the same as on SQLite. Writes are serializable, or go row by row, and run again when they lost a race.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -36,6 +36,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Mode {
     Read,
     Write,
+    /// See [`Store::write_row_by_row`](crate::Store::write_row_by_row).
+    WriteRowByRow,
+}
+
+impl Mode {
+    const fn begin(self) -> &'static str {
+        match self {
+            Self::Read => "begin isolation level repeatable read read only",
+            Self::Write => "begin isolation level serializable",
+            Self::WriteRowByRow => "begin isolation level read committed",
+        }
+    }
 }
 
 type Queued = (Box<dyn Job>, Mode);
@@ -144,11 +156,7 @@ async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), Store
         }
         let session = tx.session()?;
         (session.lost_race, session.key_taken) = (false, false);
-        tx.script(match mode {
-            Mode::Read => "begin isolation level repeatable read read only",
-            Mode::Write => "begin isolation level serializable",
-        })
-        .await?;
+        tx.script(mode.begin()).await?;
         let ran = AssertUnwindSafe(job.run(tx)).catch_unwind().await;
         let ended = match ran {
             Ok(true) => tx.script("commit").await,
@@ -229,6 +237,10 @@ impl Session {
             StoreError::Database(text) => StoreError::Database(format!("{statement}: {text}")),
             other => other,
         }
+    }
+
+    pub(crate) const fn lose(&mut self) {
+        self.lost_race = true;
     }
 
     pub(crate) async fn prepare(&mut self, sql: &'static Sql) -> Result<Statement, StoreError> {

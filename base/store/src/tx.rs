@@ -85,6 +85,15 @@ impl Tx {
         self.after_commit.push(Box::new(hook));
     }
 
+    /// What the code returns when it finds that another transaction took what it had just read: it is undone and run
+    /// again. Only where writes go row by row can that be; elsewhere the caller hears that the database is busy.
+    pub fn lost_race(&mut self) -> StoreError {
+        if let Connection::Postgres(session) = &mut self.connection {
+            session.lose();
+        }
+        StoreError::Busy
+    }
+
     pub(crate) fn run_hooks(&mut self) {
         for hook in self.after_commit.drain(..) {
             hook();

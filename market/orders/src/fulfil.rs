@@ -37,8 +37,9 @@ pub(crate) async fn by_payment(
     let paid: Option<Order> = tx.first(&sql::PAY_ORDER, args![id, payment.id, now, matures]).await?;
     if let Some(order) = paid {
         let lines: Vec<Line> = tx.all(&sql::LIST_LINES, args![id]).await?;
-        stock::consume(tx, &held(&lines), order.id.as_str()).await?;
         deliver(tx, now, shared, &order, &lines).await?;
+        // Last, because who else buys of the same offer waits from here to the commit.
+        stock::consume(tx, &held(&lines), order.id.as_str()).await?;
         return Ok(Fulfilled::Delivered);
     }
     late(tx, now, shared, &id, &payment.id).await

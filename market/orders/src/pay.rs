@@ -39,11 +39,11 @@ impl Orders {
         let actor = by.may(Action::Buy, &Subject::Market)?.clone();
         let (payments, id, now) = (self.payments.clone(), id.clone(), by.now());
         let write = async move |tx: &mut Tx| {
-            let order: Option<Order> = tx.first(&sql::FIND_ORDER, args![id]).await?;
+            let order: Option<Order> = tx.first(&sql::LOCK_ORDER, args![id]).await?;
             let order = order.filter(|order| may_pay(&actor, order)).ok_or(OrderError::NotFound("order"))?;
             begin(tx, now, &payments, &order, &source, key.as_deref()).await
         };
-        let paid = self.store.write(write).await?;
+        let paid = self.store.write_row_by_row(write).await?;
         // Who was begun before is asked for by the request that began it, or by the janitor.
         if paid.is_known || !paid.payment.state.is_open() {
             return Ok(paid);

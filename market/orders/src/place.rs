@@ -78,7 +78,7 @@ impl Orders {
     /// [`OrderError::Promo`], [`OrderError::MixedCurrencies`], [`OrderError::Invalid`].
     pub async fn place(&self, by: &Caller, new: NewOrder) -> Result<Placed, OrderError> {
         let placing = self.placing(by, new).await?;
-        self.store.write(async move |tx: &mut Tx| place(tx, &placing).await).await
+        self.store.write_row_by_row(async move |tx: &mut Tx| place(tx, &placing).await).await
     }
 
     /// The same, once per `Idempotency-Key`: what `view` makes of the order is stored with it.
@@ -97,7 +97,7 @@ impl Orders {
             let effect = async |tx: &mut Tx| Ok::<_, OrderError>(view(&place(tx, &placing).await?));
             idempotency::once(tx, &request, now, 201, effect).await
         };
-        self.store.write(write).await
+        self.store.write_row_by_row(write).await
     }
 
     /// The first offer of a listing that can be bought, by the id of the listing or of the ticket that it sells.

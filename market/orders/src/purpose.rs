@@ -31,6 +31,11 @@ impl Purpose for ForOrders {
         PURPOSE
     }
 
+    /// Each transition of an order is a compare-and-set on its state, or on its version.
+    fn goes_row_by_row(&self) -> bool {
+        true
+    }
+
     fn due<'a>(&'a self, tx: &'a mut Tx, by: &'a Caller, subject: &'a str) -> Told<'a, Due> {
         Box::pin(async move {
             let actor = by.may(Action::Buy, &Subject::Market)?;

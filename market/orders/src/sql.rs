@@ -20,6 +20,11 @@ sql! {
         currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
         total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
         paid_at, matures_at, updated_at from orders where id = $1";
+    /// [`FIND_ORDER`] for who decides by it.
+    pub(crate) LOCK_ORDER = "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
+        currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
+        total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
+        paid_at, matures_at, updated_at from orders where id = $1 for update";
     /// Orders by id, the newest first.
     pub(crate) LIST_ORDERS = "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
         currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \

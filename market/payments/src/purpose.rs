@@ -44,6 +44,12 @@ pub trait Purpose: Send + Sync + 'static {
     /// The name that payments carry: [`NewPayment::purpose`](crate::NewPayment).
     fn name(&self) -> &'static str;
 
+    /// Whether all that its methods decide is decided by the rows they change, so that many payments at once need not lose
+    /// races against each other: see [`store::Store::write_row_by_row`].
+    fn goes_row_by_row(&self) -> bool {
+        false
+    }
+
     /// What the caller has to pay for this subject now, for who pays by an intent (`POST /api/payments/intents`).
     /// Checks that the caller may. A purpose that takes no intents says that there is no such thing.
     fn due<'a>(&'a self, tx: &'a mut Tx, by: &'a Caller, subject: &'a str) -> Told<'a, Due> {

@@ -52,12 +52,22 @@ impl Payments {
             _ => None,
         };
         let write = async move |tx: &mut Tx| room.apply(tx, now, &before, &answer).await;
-        let mut after = self.store.write(write).await?;
+        let mut after = match self.go_row_by_row([payment]) {
+            true => self.store.write_row_by_row(write).await?,
+            false => self.store.write(write).await?,
+        };
         if after.state == State::Submitted {
             after.next_action = action.or(after.next_action);
         }
         self.hand_on(&after);
         Ok(after)
+    }
+
+    /// Whether the transitions of these may be written in one transaction that goes row by row.
+    pub(crate) fn go_row_by_row<'a>(&self, payments: impl IntoIterator<Item = &'a Payment>) -> bool {
+        let goes =
+            |payment: &Payment| self.purpose(&payment.purpose).is_ok_and(|purpose| purpose.goes_row_by_row());
+        payments.into_iter().all(goes)
     }
 
     /// Gives a payment whose money is reserved to the worker. When too many wait, the sweep finds it.

@@ -128,6 +128,7 @@ impl Payments {
     }
 
     async fn record_all(&self, answers: &[(Payment, Answer)]) -> Result<(), PaymentError> {
+        let row_by_row = self.go_row_by_row(answers.iter().map(|(payment, _)| payment));
         let (room, answers, now) = (self.clone(), answers.to_vec(), self.clock.now());
         let write = async move |tx: &mut Tx| {
             let mut after = Vec::with_capacity(answers.len());
@@ -136,7 +137,11 @@ impl Payments {
             }
             Ok::<_, PaymentError>(after)
         };
-        for payment in self.store.write(write).await? {
+        let recorded = match row_by_row {
+            true => self.store.write_row_by_row(write).await?,
+            false => self.store.write(write).await?,
+        };
+        for payment in recorded {
             self.hand_on_if_new(&payment);
         }
         Ok(())

@@ -150,7 +150,11 @@ impl Claim<'_> {
             return Err(CatalogError::SoldOut { offer: offer.clone(), name: found.on_sale.name, left });
         }
         let units = best::choose(tx, &found.on_sale, quantity).await?;
-        self.units(tx, found.on_sale, &units.iter().collect::<Vec<_>>()).await
+        match self.units(tx, found.on_sale, &units.iter().collect::<Vec<_>>()).await {
+            // Somebody else took one of them after they were chosen: there are others.
+            Err(CatalogError::UnitTaken(_)) => Err(tx.lost_race().into()),
+            claimed => claimed,
+        }
     }
 
     /// These units of an offer.
