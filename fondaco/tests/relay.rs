@@ -14,6 +14,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use relay::{Client, Mode, Route, Settings};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 use serde_json::Value;
 use support::Machine;
@@ -105,6 +106,23 @@ async fn controlling_side() {
     assert_eq!(client.set(table).await.unwrap(), []);
     std::fs::write(Path::new(&folder).join("told"), "").unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
+}
+
+#[test]
+fn nothing_of_the_server_stays_open_in_the_relay() {
+    let place = Place::new();
+    // A pipe that whoever started the server waits to be closed, such as one for its output.
+    let (mut end, given) = std::io::pipe().unwrap();
+    fcntl_setfd(&given, FdFlags::empty()).unwrap();
+    let mut server = start_controlling_side(place.path(), &table(free_port()));
+    drop(given);
+    kill_process_group(Pid::from_child(&server), Signal::KILL).unwrap();
+    server.wait().unwrap();
+    assert!(place.status().is_some());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(end.read(&mut [0])));
+    let read = told.recv_timeout(Duration::from_secs(10)).expect("the relay holds the pipe open");
+    assert_eq!(read.unwrap(), 0);
 }
 
 fn start_controlling_side(folder: &Path, table: &[Route]) -> Child {

@@ -171,8 +171,17 @@ impl Keeper {
                     }
                 },
             };
-            let Some((request, reply)) = heard else { return };
+            let Some((request, reply)) = heard else { return self.part().await };
             let _ = reply.send(self.answer(request).await);
+        }
+    }
+
+    /// Nobody needs the keeper any more. A relay that serves something goes on; one that serves nothing is told to end.
+    async fn part(mut self) {
+        if self.table.as_ref().is_some_and(Vec::is_empty)
+            && let Some(link) = &mut self.link
+        {
+            let _ = link.ask(&Request::Leave {}).await;
         }
     }
 

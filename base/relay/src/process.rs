@@ -64,14 +64,23 @@ pub async fn run(settings: Settings, clock: Clock, stop: CancellationToken) -> R
     Ok(())
 }
 
-/// Ends once there has been nothing to do, and nobody to talk to, for as long as the settings say.
+/// Ends once there has been nothing to do, and nobody to talk to, for as long as the settings say. A relay whose folder
+/// is gone leaves: nobody could ever speak to it again.
 async fn idle(relay: &Relay) {
     let limit = relay.settings.idle;
     let pause = (limit / 10).clamp(Duration::from_millis(20), Duration::from_secs(10));
     let mut since = Instant::now();
     loop {
         sleep(pause).await;
-        if relay.speakers.load(Ordering::SeqCst) > 0 || !relay.ports.is_idle().await {
+        if !relay.left.is_cancelled() && !relay.place.socket().exists() {
+            tracing::warn!("the folder of the relay is gone: it lets nobody in any more");
+            relay.ports.close().await;
+            relay.left.cancel();
+        }
+        if relay.left.is_cancelled()
+            || relay.speakers.load(Ordering::SeqCst) > 0
+            || !relay.ports.is_idle().await
+        {
             since = Instant::now();
         }
         if since.elapsed() >= limit {

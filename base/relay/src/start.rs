@@ -1,11 +1,13 @@
 //! How a relay comes to be: as a process of its own, or as a task of this one.
 
 use std::net::IpAddr;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use kernel::Clock;
+use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -62,6 +64,7 @@ pub(crate) fn detached(settings: &Settings, program: &Path) -> Result<(), RelayE
     place.make()?;
     let data_dir = settings.data_dir.canonicalize().map_err(RelayError::folder(&settings.data_dir))?;
     let log = place.log()?;
+    keep_files();
     let spawned = Command::new(program)
         .arg("relay")
         .arg("--detached")
@@ -79,4 +82,18 @@ pub(crate) fn detached(settings: &Settings, program: &Path) -> Result<(), RelayE
         .spawn();
     // The runtime takes note of its end, so that it leaves no zombie behind.
     spawned.map(drop).map_err(RelayError::folder(program))
+}
+
+/// Keeps what this process was given by whoever started it: a lock or a pipe would otherwise stay open in the relay for as
+/// long as that lives, and somebody may wait for its end. What Rust opens itself is kept already.
+#[allow(unsafe_code)]
+fn keep_files() {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    let number = |name: &std::ffi::OsStr| name.to_str()?.parse::<RawFd>().ok();
+    for fd in open.flatten().filter_map(|entry| number(&entry.file_name())).filter(|fd| *fd > 2) {
+        // SAFETY: the number is borrowed for one call that neither reads nor closes what it stands for. Should the file have
+        // been closed since, the call fails; should another have taken its number, that one has this flag already.
+        let file = unsafe { BorrowedFd::borrow_raw(fd) };
+        let _ = fcntl_setfd(file, FdFlags::CLOEXEC);
+    }
 }

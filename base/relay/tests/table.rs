@@ -259,3 +259,21 @@ async fn a_folder_with_a_long_path_is_no_problem() {
     client.set(vec![route(port, Some(echo("one").await))]).await.unwrap();
     talk(port, "one").await;
 }
+
+#[tokio::test]
+async fn a_relay_whose_folder_is_gone_lets_nobody_in_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let brief = Settings { idle: Duration::from_millis(300), ..settings(folder.path()) };
+    let stop = tokio_util::sync::CancellationToken::new();
+    let task = tokio::spawn(relay::run(brief, kernel::Clock::system(), stop.clone()));
+    let relay = Running { folder, stop, task };
+    let port = free_port();
+    set_raw(&relay, port, echo("one").await).await;
+    let mut stream = talk(port, "one").await;
+    std::fs::remove_dir_all(relay.folder.path().join("run")).unwrap();
+    eventually("the port is closed", async || TcpStream::connect((HERE, port)).await.is_err()).await;
+    still_talks(&mut stream).await;
+    assert!(!relay.task.is_finished(), "it has a connection yet");
+    drop(stream);
+    relay.task.await.unwrap().unwrap();
+}
