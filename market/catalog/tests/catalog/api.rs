@@ -300,7 +300,16 @@ async fn everybody_hears_of_what_is_on_sale_and_the_seller_alone_of_drafts() {
         let ada = room.seller("ada").await;
         on_sale(&room, &ada, "Map", json!(19)).await;
         let ada = room.caller(&ada).await.actor.unwrap().user;
-        let events = Log::new(store).after(events::Position::START).await.unwrap();
+        let log = Log::new(store);
+        // On PostgreSQL an event is shown once no older transaction of the server runs any more.
+        let mut events = log.after(events::Position::START).await.unwrap();
+        for _ in 0..500 {
+            if events.iter().any(|event| event.kind == "listing.published") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            events = log.after(events::Position::START).await.unwrap();
+        }
         let told: Vec<_> = events
             .iter()
             .filter(|event| event.kind.starts_with("listing") || event.kind.starts_with("offer"))
