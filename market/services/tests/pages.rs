@@ -108,10 +108,10 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     text[from..].split(after).next().unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_catalogue_is_for_everybody() {
     testing::both(&market::migrations(), async |store| {
-        let browser = Browser { token: String::new(), ..Browser::on(Market::on(store)).await };
+        let browser = Browser { token: String::new(), ..Browser::on(Market::on(store).await).await };
         browser
             .get("/services")
             .await
@@ -132,13 +132,14 @@ async fn the_catalogue_is_for_everybody() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_deployed_says_why() {
     testing::both(&market::migrations(), async |store| {
-        let market = Market::on(store.clone());
+        let market = Market::on(store.clone()).await;
         let bare = Memory::new("tests", market.clock.clone());
+        let folder = tempfile::tempdir().unwrap();
         let settings = services::Settings { templates: None, ..services::Settings::default() };
-        let services = market::room(&store, &market.clock, &bare, settings);
+        let services = market::room(&store, &market.clock, &bare, folder.path(), settings).await;
         let service = services.catalogue().templates().next().unwrap().slug.clone();
         let router = web::Stack::new(web::Surface::Web, Clock::system())
             .around(services::pages(services.clone()).into_router());
@@ -152,10 +153,10 @@ async fn what_cannot_be_deployed_says_why() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_are_shown_once_then_masked_until_revealed() {
     testing::both(&market::migrations(), async |store| {
-        let browser = Browser::on(Market::on(store)).await;
+        let browser = Browser::on(Market::on(store).await).await;
         browser
             .get("/deployments")
             .await
@@ -192,10 +193,10 @@ async fn credentials_are_shown_once_then_masked_until_revealed() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_form_keeps_what_was_typed() {
     testing::both(&market::migrations(), async |store| {
-        let browser = Browser::on(Market::on(store)).await;
+        let browser = Browser::on(Market::on(store).await).await;
         let wrong = browser.form("/deployments/new", "service=sleeper&name=a/b&plan=free&region=mars").await;
         assert_eq!(wrong.status, 422);
         wrong
@@ -213,10 +214,10 @@ async fn a_wrong_form_keeps_what_was_typed() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buttons_change_what_is_wanted_and_deleting_can_be_undone() {
     testing::both(&market::migrations(), async |store| {
-        let browser = Browser::on(Market::on(store)).await;
+        let browser = Browser::on(Market::on(store).await).await;
         let here = browser.deploys("nap").await;
         browser.market.reconciler().pass().await.unwrap();
         browser.get(&here).await.has("value=\"stop\"").lacks("value=\"start\"");
@@ -241,14 +242,34 @@ async fn buttons_change_what_is_wanted_and_deleting_can_be_undone() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_backups_says_so() {
+    testing::both(&market::migrations(), async |store| {
+        let browser = Browser::on(Market::on(store).await).await;
+        let here = browser.deploys("nap").await;
+        let backups = format!("{here}/backups");
+        browser
+            .get(&backups)
+            .await
+            .has("This service keeps nothing that could be saved.")
+            .lacks("Back up now");
+        let refused = browser.form(&backups, "do=make").await;
+        assert_eq!(refused.status, 422);
+        refused.has("This service has no backups.");
+        let gone = browser.form(&backups, "do=restore&backup=backup-0193").await;
+        assert_eq!(gone.status, 404);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_elses_is_not_there() {
     testing::both(&market::migrations(), async |store| {
-        let browser = Browser::on(Market::on(store)).await;
+        let browser = Browser::on(Market::on(store).await).await;
         let here = browser.deploys("nap").await;
         let token = signs_in(&browser.market, "ben").await;
         let ben = Browser { token, ..browser };
-        for path in ["", "/settings", "/logs", "/live", "/logs/live"] {
+        for path in ["", "/settings", "/logs", "/backups", "/live", "/logs/live"] {
             assert_eq!(ben.get(&format!("{here}{path}")).await.status, 404, "{path}");
         }
         for (path, body) in [("", "do=reveal"), ("", "do=stop"), ("/settings", "do=delete")] {
@@ -258,10 +279,10 @@ async fn somebody_elses_is_not_there() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_listens_is_sent_the_page_and_the_lines() {
     testing::both(&market::migrations(), async |store| {
-        let browser = Browser::on(Market::on(store)).await;
+        let browser = Browser::on(Market::on(store).await).await;
         let here = browser.deploys("nap").await;
         browser.market.reconciler().pass().await.unwrap();
         browser

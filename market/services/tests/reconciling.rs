@@ -11,11 +11,12 @@ use identity::Caller;
 use kernel::Paging;
 use market::{Market, migrations};
 use proptest::prelude::*;
-use services::{Change, Deployment, DeploymentId, Reconciler, Status};
+use services::backups::BackupState;
+use services::{Change, Deployment, DeploymentId, NewDeployment, Reconciler, Status};
 use web::Expected;
 
 async fn both(test: impl AsyncFn(Market)) {
-    store::testing::both(&migrations(), async |store| test(Market::on(store)).await).await;
+    store::testing::both(&migrations(), async |store| test(Market::on(store).await).await).await;
 }
 
 /// Looks and lets time go by until nothing is to be done.
@@ -183,6 +184,71 @@ async fn where_no_engine_answers_nothing_is_lost() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_done_when_it_was_restored_and_nothing_of_the_trial_is_left() {
+    both(async |market| {
+        let (ada, reconciler) = (market.person("ada"), market.reconciler());
+        let id = market.deploy(&ada, "one").await.deployment.id;
+        let refused = market.services.back_up(&ada, &id, market::request()).await.unwrap_err();
+        assert_eq!(market::code(refused), "services.not_now");
+        reconciler.pass().await.unwrap();
+        let backup = market.services.back_up(&ada, &id, market::request()).await.unwrap();
+        let early = market.services.restore(&ada, &id, &backup.id).await.unwrap_err();
+        assert_eq!(market::code(early), "services.not_found");
+        reconciler.pass().await.unwrap();
+        let list = market.services.backups(&ada, &id, Paging::default()).await.unwrap();
+        assert_eq!((list.items[0].state, list.items[0].reason.as_str()), (BackupState::Done, ""));
+        assert!(list.items[0].blob.is_some() && list.items[0].size_bytes == 10);
+        assert_eq!(market.engine.seen().await.unwrap().containers.len(), 1);
+
+        market.services.restore(&ada, &id, &backup.id).await.unwrap();
+        settle(&market, &reconciler).await;
+        assert_eq!(find(&market, &id).await.status, Status::Running);
+        let happened = market.services.happened(&ada, &id, Paging::default()).await.unwrap().items;
+        assert!(happened.iter().any(|one| one.words == "It was brought back from a backup."));
+
+        let new = NewDeployment { backup: Some(backup.id.clone()), ..market::wanted("two") };
+        let bob = market.person("bob");
+        let foreign = market.services.deploy(&bob, new.clone(), market::request()).await.unwrap_err();
+        assert_eq!(market::code(foreign), "services.not_found");
+        let copy = market.services.deploy(&ada, new, market::request()).await.unwrap().deployment.id;
+        settle(&market, &reconciler).await;
+        assert_eq!(find(&market, &copy).await.status, Status::Running);
+        market.services.remove_backup(&ada, &id, &backup.id).await.unwrap();
+        assert_eq!(market.services.backups(&ada, &id, Paging::default()).await.unwrap().total, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_is_counted_and_the_budget_told_once_a_month() {
+    store::testing::both(&migrations(), async |store| {
+        let settings = services::Settings { paid: services::Paid::Off, ..services::Settings::default() };
+        let market = Market::with(store, settings).await;
+        let (ada, reconciler) = (market.person("ada"), market.reconciler());
+        let new = NewDeployment { plan: Some("paid".into()), ..market::wanted("one") };
+        let id = market.services.deploy(&ada, new, market::request()).await.unwrap().deployment.id;
+        let budget = Change::Budget { minor: Some(1) };
+        market.services.change(&ada, &id, Expected::Whatever, budget).await.unwrap();
+        for _ in 0..120 {
+            reconciler.pass().await.unwrap();
+            market.clock.advance(Duration::from_secs(30));
+        }
+        let standing = market.services.standing(&market.person("ada"), &id).await.unwrap();
+        // An hour of 744 in January 2027, at 19 dollars: 2.55 cents.
+        assert_eq!(standing.cost.current_minor, 3);
+        assert!((20..=1900).contains(&standing.cost.projected_minor));
+        assert!(standing.uptime > 99_000, "{}", standing.uptime);
+        assert!(standing.figures.is_some());
+        let told = market.news().await.into_iter().filter(|kind| kind == "billing.threshold").count();
+        assert_eq!(told, 1);
+        let since = market.clock.now().before(Duration::from_secs(3600));
+        let (step, samples) = market.services.samples(&market.person("ada"), &id, since).await.unwrap();
+        assert!(step == 15 && samples.len() > 100, "{}", samples.len());
+    })
+    .await;
+}
+
 /// What somebody does.
 #[derive(Clone, Debug)]
 enum Deed {
@@ -270,7 +336,7 @@ async fn is_true(market: &Market, ada: &Caller, ids: &[DeploymentId]) -> Result<
 async fn converges(seed: u64, deeds: Vec<Deed>) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let store = store::testing::sqlite(folder.path(), &migrations()).await;
-    let market = Market::on(store);
+    let market = Market::on(store).await;
     let (mut reconciler, mut ids) = (market.reconciler(), Vec::new());
     market.engine.set_faults(seed, Faults { before: 60, after: 60, mischief: 60 });
     for deed in deeds {

@@ -13,7 +13,7 @@ use web::Expected;
 use web::idempotency::{Key, Request};
 
 async fn both(test: impl AsyncFn(Market)) {
-    store::testing::both(&migrations(), async |store| test(Market::on(store)).await).await;
+    store::testing::both(&migrations(), async |store| test(Market::on(store).await).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +165,7 @@ async fn every_deployment_has_a_port_of_its_own_until_there_are_no_more() {
             free_deployments: 99,
             ..services::Settings::default()
         };
-        let market = Market::with(store, settings);
+        let market = Market::with(store, settings).await;
         let ada = market.person("ada");
         let mut ports = Vec::new();
         for name in ["a", "b", "c", "d"] {

@@ -1,8 +1,10 @@
 //! A market with services, people, and an engine in memory.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use blobs::{BlobConfig, Blobs};
 use containers::memory::Memory;
 use identity::{Actor, Caller, Identity, Role, Roles, Scopes, Via};
 use kernel::{Clock, Problem, Secret, Timestamp};
@@ -12,8 +14,15 @@ use vault::Vault;
 use web::Ctx;
 use web::idempotency::{Key, Request};
 
-pub fn migrations() -> [Migrations; 5] {
-    [web::MIGRATIONS, jobs::MIGRATIONS, events::MIGRATIONS, identity::MIGRATIONS, services::MIGRATIONS]
+pub fn migrations() -> [Migrations; 6] {
+    [
+        web::MIGRATIONS,
+        jobs::MIGRATIONS,
+        blobs::MIGRATIONS,
+        events::MIGRATIONS,
+        identity::MIGRATIONS,
+        services::MIGRATIONS,
+    ]
 }
 
 /// A service that the engine in memory can run: its program sleeps, its probe is a command.
@@ -45,6 +54,7 @@ secrets: { password: "{{password}}" }
 connection: { uri: "sleep://{{username}}:{{password}}@{{host}}:{{port}}/{{database}}", example: "sleep {{password}}" }
 health: { exec: { argv: [echo, "1"] }, interval: 5s, startTimeout: 30s }
 rotate: { argv: [cat], stdin: "{{old.password}} {{password}}" }
+backup: { dump: { argv: [echo, all of it] }, restore: { argv: [cat] }, verify: { argv: [echo, fine] } }
 "#;
 
 pub struct Market {
@@ -56,17 +66,17 @@ pub struct Market {
 }
 
 impl Market {
-    pub fn on(store: Store) -> Self {
-        Self::with(store, Settings { free_deployments: 3, paid: Paid::Needed, ..Settings::default() })
+    pub async fn on(store: Store) -> Self {
+        Self::with(store, Settings { free_deployments: 3, paid: Paid::Needed, ..Settings::default() }).await
     }
 
-    pub fn with(store: Store, settings: Settings) -> Self {
+    pub async fn with(store: Store, settings: Settings) -> Self {
         let clock = Clock::fixed(Timestamp::from_secs(1_800_000_000));
         let engine = Memory::new("tests", clock.clone()).with_image("test/sleeper");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sleeper.yaml"), SLEEPER).unwrap();
         let settings = Settings { templates: Some(folder.path().to_owned()), ..settings };
-        let services = room(&store, &clock, &engine, settings);
+        let services = room(&store, &clock, &engine, folder.path(), settings).await;
         Self { store, clock, engine, services, _folder: Arc::new(folder) }
     }
 
@@ -99,11 +109,19 @@ impl Market {
     }
 }
 
-pub fn room(store: &Store, clock: &Clock, engine: &Memory, settings: Settings) -> Services {
+pub async fn room(
+    store: &Store,
+    clock: &Clock,
+    engine: &Memory,
+    folder: &Path,
+    settings: Settings,
+) -> Services {
     let identity = identity::Settings::new("http://localhost:8080", Secret::new("a secret of the tests"));
     let identity = Identity::new(store.clone(), clock.clone(), identity);
     let vault = Vault::new(&Secret::new("a key of the tests")).unwrap();
-    Services::new(store.clone(), clock.clone(), identity, vault, Arc::new(engine.clone()), settings)
+    let blobs = Blobs::open(BlobConfig::folder(folder.join("blobs"))).await.unwrap();
+    let engine = Arc::new(engine.clone());
+    Services::new(store.clone(), clock.clone(), identity, vault, blobs, engine, settings)
 }
 
 pub fn person(name: &str, now: Timestamp) -> Caller {
@@ -124,6 +142,7 @@ pub fn wanted(name: &str) -> NewDeployment {
         name: name.into(),
         plan: None,
         region: None,
+        backup: None,
         organisation: None,
     }
 }
