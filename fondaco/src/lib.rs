@@ -6,6 +6,7 @@ pub mod config;
 pub mod data;
 pub mod demo;
 mod disk;
+pub mod engine;
 pub mod rooms;
 mod schema;
 pub mod serve;

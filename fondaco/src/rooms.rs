@@ -14,6 +14,7 @@ use payments::Payments;
 use payments::stripe::StripeSettings;
 use payouts::Payouts;
 use registry::Registry;
+use services::Services;
 use store::{Migrations, Store};
 use tickets::Tickets;
 use vault::Vault;
@@ -40,6 +41,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     tickets::MIGRATIONS,
     billing::MIGRATIONS,
     webhooks::MIGRATIONS,
+    services::MIGRATIONS,
     crate::demo::MIGRATIONS,
 ];
 
@@ -80,6 +82,8 @@ pub struct Rooms {
     pub payouts: Payouts,
     /// Telling other programs what happened.
     pub webhooks: Webhooks,
+    /// What is deployed.
+    pub services: Services,
 }
 
 /// Where people and package clients reach this instance.
@@ -147,6 +151,10 @@ impl Rooms {
         let heard = webhooks::Settings { private_hosts: config.webhooks.private_hosts.clone() };
         let webhooks = Webhooks::new(store.clone(), clock.clone(), identity.clone(), vault.clone(), &heard)
             .context("webhooks cannot be set up")?;
+        let engine = crate::engine::open(config, data).await.context("the engine's folder cannot be made")?;
+        let (s, c, i) = (store.clone(), clock.clone(), identity.clone());
+        let (v, b, wanted) = (vault.clone(), blobs.clone(), crate::engine::settings(config)?);
+        let services = Services::new(s, c, i, v, b, engine, wanted);
         Ok(Self {
             store,
             clock,
@@ -165,6 +173,7 @@ impl Rooms {
             billing,
             payouts,
             webhooks,
+            services,
         })
     }
 }

@@ -200,7 +200,7 @@ impl Market {
     }
 
     /// The program with nothing of the test's own environment: a developer's settings must not decide.
-    fn program(&self) -> Command {
+    pub fn program(&self) -> Command {
         let mut command = Command::new(binary());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.data());
         command

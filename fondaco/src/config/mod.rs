@@ -40,6 +40,8 @@ pub struct Config {
     pub registry: Registry,
     /// Telling other programs what happened.
     pub webhooks: Webhooks,
+    /// What can be deployed, and on what.
+    pub services: Services,
     /// How people pay.
     pub payments: Payments,
     /// Balances to pay from.
@@ -273,6 +275,60 @@ const fn uplink_timeout() -> Duration {
 pub struct Webhooks {
     /// Hosts that may be in a private network.
     pub private_hosts: Vec<String>,
+}
+
+/// What can be deployed, and on what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Services {
+    /// The socket of the Docker engine.
+    pub docker_socket: PathBuf,
+    /// Whether volumes are disks with a hard limit.
+    pub disks: bool,
+    /// A folder with templates of the operator's.
+    pub templates: Option<PathBuf>,
+    /// Under which name deployments are reached.
+    pub host: String,
+    /// The address that their ports are opened at.
+    pub listen: IpAddr,
+    /// The first and the last port.
+    pub ports: String,
+    /// From where networks get their addresses.
+    pub subnets: String,
+    /// Whether plans with a price must be bought.
+    pub paid: Paid,
+    /// How many deployments of free plans an account may have running.
+    pub free_deployments: u32,
+    /// How long a removal can be undone.
+    #[serde(deserialize_with = "units::duration")]
+    pub undo: Duration,
+    /// How many deployments are worked on at once.
+    pub at_once: usize,
+    /// Whether the data plane is a process of its own.
+    pub relay: RelayMode,
+    /// How long a data plane without deployments goes on.
+    #[serde(deserialize_with = "units::duration")]
+    pub relay_idle: Duration,
+}
+
+/// Whether plans with a price must be bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Paid {
+    /// They must.
+    Needed,
+    /// Everybody may have them for nothing.
+    Off,
+}
+
+/// Whether the data plane is a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelayMode {
+    /// One that goes on when the server ends.
+    Detached,
+    /// A task of the server.
+    Embedded,
 }
 
 /// How much a client may ask.

@@ -58,6 +58,15 @@ pub(super) fn start(
     spawn(&mut beside, stop, async move { payouts.run().await });
     let identity = rooms.identity.clone();
     spawn(&mut beside, stop, async move { identity.keep().await });
+    if config.has(Role::Orchestrator) {
+        let (reconciler, end) = (rooms.services.reconciler(crate::engine::doors(config)), stop.clone());
+        beside.spawn(async move {
+            tokio::select! {
+                () = end.cancelled() => reconciler.leave().await,
+                () = reconciler.run() => {}
+            }
+        });
+    }
     if config.has(Role::Worker) {
         let wallets = rooms.wallets.clone();
         spawn(&mut beside, stop, async move { wallets.run().await });

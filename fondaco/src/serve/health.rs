@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
+use services::Services;
 use store::{Store, StoreError, Tx, args, sql};
 use web::{Access, Json, Routes};
 
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Health {
     pub(super) store: Store,
     pub(super) data_dir: PathBuf,
+    pub(super) services: Services,
     pub(super) metrics: PrometheusHandle,
 }
 
@@ -50,8 +52,10 @@ pub(super) fn routes(health: Health) -> Routes {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let parts = vec![database(&health.store).await, disk(&health.data_dir)];
+    let mut parts = vec![database(&health.store).await, disk(&health.data_dir)];
     let all = parts.iter().all(|part| part.ok);
+    // Without it nothing can be deployed; everything else works.
+    parts.push(engine(&health.services).await);
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { status: if all { "ready" } else { "not ready" }, parts })).into_response()
 }
@@ -64,6 +68,15 @@ async fn database(store: &Store) -> Part {
         Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
     };
     Part { name: "database", ok: failure.is_none(), detail: failure }
+}
+
+async fn engine(services: &Services) -> Part {
+    let failure = match tokio::time::timeout(PATIENCE, services.engine_about()).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(format!("{error}; fondaco doctor says what to install")),
+        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    Part { name: "engine", ok: failure.is_none(), detail: failure }
 }
 
 fn disk(folder: &std::path::Path) -> Part {

@@ -72,9 +72,12 @@ pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A demo takes test cards, unless it is told how else people pay.
+/// A demo takes test cards, unless it is told how else people pay, and asks nothing for deployments.
 fn for_demo(mut config: Config, demo: bool) -> Config {
     config.payments.sandbox |= demo && config.payments.stripe_key.is_none();
+    if demo {
+        config.services.paid = crate::config::Paid::Off;
+    }
     config
 }
 

@@ -125,6 +125,7 @@ fn document(version: &str) -> utoipa::openapi::OpenApi {
         billing::openapi(),
         payouts::openapi(),
         webhooks::openapi(),
+        services::openapi(),
         super::jobs::openapi(),
     ] {
         document.merge(room);

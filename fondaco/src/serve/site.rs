@@ -18,6 +18,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
     let site = operate(sell(account(site)));
     site.with_public(Place::new("packages", "Packages", "/packages", "package").with_shortcut('p'))
         .with_public(Place::new("market", "Market", "/market", "store").with_shortcut('m'))
+        .with_public(Place::new("services", "Services", "/services", "server").with_shortcut('s'))
         .with_public(Place::new("events", "Events", "/events", "calendar").with_shortcut('e'))
         .with_public(Place::new("api", "API", "/docs/api", "code"))
         .with_foot(Place::new("foot-api", "API", "/docs/api", "code"))
@@ -41,6 +42,10 @@ fn account(site: Site) -> Site {
             own("payment-methods", "Payment methods", "/account/payment-methods", "badge-check"),
         )
         .with_console("Account", own("wallet", "Wallet", "/wallet", "wallet").in_menu().with_shortcut('w'))
+        .with_console(
+            "Account",
+            own("deployments", "Deployments", "/deployments", "server").in_menu().with_shortcut('d'),
+        )
         .with_console("Account", own("webhooks", "Webhooks", "/account/webhooks", "webhook"))
         .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
 }

@@ -51,6 +51,7 @@ impl Surfaces {
         let health = Health {
             store: rooms.store.clone(),
             data_dir: config.server.data_dir.clone(),
+            services: rooms.services.clone(),
             metrics: metrics.clone(),
         };
         let [api_limits, registry_limits, web_limits] = limits(config);
@@ -125,6 +126,7 @@ fn api(rooms: &Rooms, addresses: &Addresses) -> Routes {
         .merge(billing::routes(rooms.billing.clone()))
         .merge(payouts::routes(rooms.payouts.clone()))
         .merge(webhooks::routes(rooms.webhooks.clone()))
+        .merge(services::routes(rooms.services.clone()))
         .merge(jobs::api(rooms.store.clone(), rooms.identity.clone()))
         .merge(reference::routes(rooms.identity.clone(), &addresses.web))
         .merge(problems::routes(rooms.identity.clone()))
@@ -143,6 +145,7 @@ fn pages(rooms: &Rooms) -> Routes {
         .merge(billing::pages(rooms.billing.clone()))
         .merge(payouts::pages(rooms.payouts.clone()))
         .merge(webhooks::pages(rooms.webhooks.clone()))
+        .merge(services::pages(rooms.services.clone()))
         .merge(jobs::pages(rooms.store.clone(), rooms.identity.clone()))
 }
 

@@ -46,6 +46,7 @@ create table deployment (
     last_lines text not null,
     credentials text not null,
     next_credentials text,
+    restore_from text,
     budget_minor integer,
     budget_told integer not null,
     version integer not null,
@@ -110,9 +111,8 @@ create table deployment_backup (
     template text not null references service_template (digest),
     state text not null check (state in ('waiting', 'dumping', 'verifying', 'done', 'failed', 'removed')),
     reason text not null,
-    blob text,
+    file text,
     size_bytes integer not null,
-    credentials text not null,
     created_at integer not null,
     ended_at integer
 ) strict;

@@ -1,5 +1,7 @@
 //! Stopping, starting, scaling, renaming, deleting: what is wanted is written down, the reconciler makes it true.
 
+use std::time::Duration;
+
 use identity::audit::{self, Outcome};
 use identity::{Action, Caller};
 use store::{Tx, args};
@@ -9,6 +11,9 @@ use crate::deployment::{Deployment, Status, Wanted, check_name};
 use crate::error::ServiceError;
 use crate::list::own;
 use crate::{DeploymentId, Services, events as told, sql};
+
+/// How long a change is waited for that is usually quick.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is to be changed of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +96,28 @@ impl Services {
             Ok(known)
         };
         self.store.write(save).await
+    }
+
+    /// Waits until a deployment is as far as `status`, for a while; gives how far it is then.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub async fn wait_for(
+        &self,
+        by: &Caller,
+        id: &DeploymentId,
+        status: Status,
+    ) -> Result<Deployment, ServiceError> {
+        let began = tokio::time::Instant::now();
+        loop {
+            let done = self.wake.done.notified();
+            let known = self.deployment(by, id).await?;
+            if known.status == status || began.elapsed() > PATIENCE {
+                return Ok(known);
+            }
+            // Another process may do the work, of which this one hears nothing.
+            let _ = tokio::time::timeout(Duration::from_millis(250), done).await;
+        }
     }
 
     /// Puts the change into what is known, and says in words what was asked; `None` when it is so already.

@@ -13,7 +13,7 @@ use crate::credentials::Shown;
 use crate::deployment::{Credentials, Deployment, NewDeployment, check_name, purpose};
 use crate::error::ServiceError;
 use crate::template::{Plan, Pricing, Template};
-use crate::{DeploymentId, Paid, Services, ports, sql};
+use crate::{BackupId, DeploymentId, Paid, Services, ports, sql};
 
 /// What was made, with its credentials, which are shown in this answer.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ struct Choice {
     template: Arc<Template>,
     plan: Plan,
     region: String,
+    backup: Option<BackupId>,
 }
 
 impl Services {
@@ -58,6 +59,9 @@ impl Services {
         let deploy = async move |tx: &mut Tx| {
             let effect = async |tx: &mut Tx| {
                 room.check_account(tx, &owner, &name, &choice.plan).await?;
+                if let Some(backup) = &choice.backup {
+                    room.restorable(tx, &by, backup, &choice.template).await?;
+                }
                 room.insert(tx, &by, (&owner, &creator), &name, &choice).await
             };
             let stored = once::<DeploymentId, ServiceError>(tx, &request, by.now(), 201, effect).await?;
@@ -99,9 +103,12 @@ impl Services {
             wrong("/config/region", format!("Choose one of {}.", template.regions.join(", ")));
         }
         match (plan, region) {
-            (Some(plan), Some(region)) if errors.is_empty() => {
-                Ok(Choice { template: Arc::clone(template), plan: plan.clone(), region: region.clone() })
-            }
+            (Some(plan), Some(region)) if errors.is_empty() => Ok(Choice {
+                template: Arc::clone(template),
+                plan: plan.clone(),
+                region: region.clone(),
+                backup: new.backup.clone(),
+            }),
             _ => Err(ServiceError::Invalid(errors)),
         }
     }
@@ -172,7 +179,8 @@ impl Services {
             choice.region,
             port,
             sealed,
-            now
+            now,
+            choice.backup,
         ];
         tx.execute(&sql::INSERT_DEPLOYMENT, row).await?;
         let known = sql::find(tx, &id).await?;

@@ -92,6 +92,8 @@ pub struct Deployment {
     pub credentials: String,
     /// Sealed: what is to replace them.
     pub next_credentials: Option<String>,
+    /// The backup that it is to be brought back from.
+    pub restore_from: Option<crate::BackupId>,
     /// What it may cost in a month before its owner is told.
     pub budget_minor: Option<i64>,
     /// Counts the changes.
@@ -217,6 +219,8 @@ pub struct NewDeployment {
     pub plan: Option<String>,
     /// The region; the service's first where absent.
     pub region: Option<String>,
+    /// The backup that it begins with; nothing where absent.
+    pub backup: Option<crate::BackupId>,
     /// The organisation whose it is; the caller's own where absent.
     pub organisation: Option<String>,
 }

@@ -64,6 +64,9 @@ pub enum ServiceError {
     /// The service cannot do this.
     #[error("the service does not offer this: {0}")]
     NotOffered(&'static str),
+    /// It has as many backups as are kept.
+    #[error("no more backups")]
+    TooManyBackups,
     /// It has more on disk than the plan allows.
     #[error("the disk cannot shrink")]
     Shrinks,
@@ -147,6 +150,11 @@ impl From<ServiceError> for Problem {
                 "services.not_offered",
                 format!("This service has no {what}. Nothing was changed."),
             ),
+            ServiceError::TooManyBackups => Self::conflict(
+                "services.too_many_backups",
+                "This deployment has 50 backups, and no more are kept. Nothing was made.",
+            )
+            .next("Remove one that is no longer needed."),
             ServiceError::Shrinks => Self::conflict(
                 "services.disk_shrinks",
                 "The plan has less room on disk than the deployment has now. Nothing was changed.",
@@ -210,6 +218,10 @@ kernel::problems! {
         "The template of this service does not say how this is done.",
         "Nothing was changed.",
         "Look at what the service offers on its page.";
+    "services.too_many_backups":
+        "Of one deployment 50 backups are kept.",
+        "Nothing was made. The backups there are stay.",
+        "Remove one that is no longer needed.";
     "services.disk_shrinks":
         "What a deployment keeps on disk can grow, but not shrink.",
         "Nothing was changed.",

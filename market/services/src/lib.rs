@@ -6,6 +6,7 @@
 //! * `reconcile/` makes what is wanted true: `plan.rs` decides, the rest carries it out.
 
 mod api;
+pub mod backups;
 mod change;
 mod cost;
 mod credentials;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobs::Blobs;
 use containers::Engine;
 use identity::Identity;
 use ipnet::Ipv4Net;
@@ -120,6 +122,7 @@ pub struct Services {
     clock: Clock,
     identity: Identity,
     vault: Vault,
+    blobs: Blobs,
     engine: Engine,
     settings: Arc<Settings>,
     catalogue: Catalogue,
@@ -143,6 +146,7 @@ impl Services {
         clock: Clock,
         identity: Identity,
         vault: Vault,
+        blobs: Blobs,
         engine: Engine,
         settings: Settings,
     ) -> Self {
@@ -153,7 +157,7 @@ impl Services {
         }
         let settings = Arc::new(settings);
         let (wake, images) = (Arc::default(), Arc::default());
-        Self { store, clock, identity, vault, engine, settings, catalogue, wake, images }
+        Self { store, clock, identity, vault, blobs, engine, settings, catalogue, wake, images }
     }
 
     /// What can be deployed.

@@ -14,15 +14,15 @@ sql! {
 
     pub(crate) INSERT_DEPLOYMENT = "insert into deployment (id, owner, creator, name, service, slug, template, image, \
         plan, plan_id, pricing, region, port, wanted, generation, run, status, reason, last_lines, \
-        credentials, budget_told, version, since, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, '', \
-        $8, $9, $10, $11, $12, 'running', 1, 1, 'provisioning', '', '', $13, 0, 1, $14, $14, $14)";
+        credentials, budget_told, version, since, created_at, updated_at, restore_from) values ($1, $2, $3, $4, $5, $6, $7, '', \
+        $8, $9, $10, $11, $12, 'running', 1, 1, 'provisioning', '', '', $13, 0, 1, $14, $14, $14, $15)";
     pub(crate) FIND_DEPLOYMENT = "select id, owner, creator, name, service, slug, template, image, plan, region, port, wanted, generation, run, status, reason, last_lines, credentials, next_credentials, \
-        budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment where id = $1";
+        restore_from, budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment where id = $1";
     pub(crate) LIST_LIVE = "select id, owner, creator, name, service, slug, template, image, plan, region, port, wanted, generation, run, status, reason, last_lines, credentials, next_credentials, \
-        budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment \
+        restore_from, budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment \
         where status <> 'deleted' order by id";
     pub(crate) LIST_DEPLOYMENTS = "select id, owner, creator, name, service, slug, template, image, plan, region, port, wanted, generation, run, status, reason, last_lines, credentials, next_credentials, \
-        budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment \
+        restore_from, budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment \
         where owner in each($1) and status <> 'deleted' and ($2 = '' or status = $2) order by id desc limit $3 offset $4";
     pub(crate) COUNT_DEPLOYMENTS = "select count(*) from deployment \
         where owner in each($1) and status <> 'deleted' and ($2 = '' or status = $2)";
@@ -35,7 +35,7 @@ sql! {
     pub(crate) SAVE_DEPLOYMENT = "update deployment set name = $3, image = $4, plan = $5, plan_id = $6, pricing = $7, \
         port = $8, wanted = $9, generation = $10, run = $11, status = $12, reason = $13, last_lines = $14, \
         credentials = $15, next_credentials = $16, budget_minor = $17, since = $18, undo_until = $19, \
-        deployed_at = $20, updated_at = $21, deleted_at = $22, \
+        deployed_at = $20, updated_at = $21, deleted_at = $22, restore_from = $23, \
         version = version + 1 where id = $1 and version = $2";
     pub(crate) COUNT_OF_OWNER = "select count(*) from deployment where owner = $1 and status <> 'deleted'";
 
@@ -62,6 +62,25 @@ sql! {
         values ($1, $2, $3, $4, $5) on conflict (deployment, version) do nothing";
     pub(crate) LIST_EVENTS = "select version, at, status, words from deployment_event where deployment = $1 \
         order by version desc limit $2 offset $3";
+    pub(crate) INSERT_BACKUP = "insert into deployment_backup (id, deployment, owner, template, state, reason, \
+        size_bytes, created_at) values ($1, $2, $3, $4, 'waiting', '', 0, $5)";
+    pub(crate) COUNT_BACKUPS = "select count(*) from deployment_backup where deployment = $1 and state <> 'removed'";
+    pub(crate) LIST_BACKUPS = "select id, deployment, state, reason, file, size_bytes, created_at, ended_at \
+        from deployment_backup where deployment = $1 and state <> 'removed' order by id desc limit $2 offset $3";
+    pub(crate) FIND_BACKUP = "select id, deployment, state, reason, file, size_bytes, created_at, ended_at \
+        from deployment_backup where id = $1 and deployment = $2 and state <> 'removed'";
+    pub(crate) FIND_BACKUP_ALONE = "select id, deployment, state, reason, file, size_bytes, created_at, ended_at \
+        from deployment_backup where id = $1";
+    pub(crate) FIND_DONE_BACKUP = "select deployment from deployment_backup where id = $1 and state = 'done'";
+    pub(crate) NEXT_BACKUP = "select id, deployment, state, reason, file, size_bytes, created_at, ended_at \
+        from deployment_backup where state in ('waiting', 'dumping', 'verifying') order by id limit 1";
+    pub(crate) LIST_TRIALS = "select id from deployment_backup where state in ('waiting', 'dumping', 'verifying')";
+    pub(crate) SET_BACKUP_STATE = "update deployment_backup set state = $2 where id = $1";
+    pub(crate) KEEP_BACKUP = "update deployment_backup set state = 'verifying', file = $2, size_bytes = $3 where id = $1";
+    pub(crate) END_BACKUP = "update deployment_backup set state = $2, reason = $3, ended_at = $4, \
+        file = case when $2 = 'failed' then null else file end where id = $1";
+    pub(crate) REMOVE_BACKUP = "update deployment_backup set state = 'removed', file = null, ended_at = $2 \
+        where id = $1 and state in ('done', 'failed')";
     pub(crate) FIND_NOW = "select figures from deployment_now where deployment = $1";
     pub(crate) LIST_NOW = "select deployment, figures from deployment_now where deployment in each($1)";
     pub(crate) SET_NOW = "insert into deployment_now (deployment, figures, at) values ($1, $2, $3) \
@@ -104,6 +123,7 @@ store::row!(Deployment {
     last_lines,
     credentials,
     next_credentials,
+    restore_from,
     budget_minor,
     version,
     since,
@@ -148,6 +168,7 @@ pub(crate) async fn save(tx: &mut Tx, known: &mut Deployment, now: Timestamp) ->
         d.deployed_at,
         now,
         deleted_at,
+        d.restore_from,
     ];
     let saved = tx.execute(&SAVE_DEPLOYMENT, row).await? == 1;
     if saved {

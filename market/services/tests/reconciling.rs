@@ -188,7 +188,8 @@ async fn where_no_engine_answers_nothing_is_lost() {
 async fn a_backup_is_done_when_it_was_restored_and_nothing_of_the_trial_is_left() {
     both(async |market| {
         let (ada, reconciler) = (market.person("ada"), market.reconciler());
-        let id = market.deploy(&ada, "one").await.deployment.id;
+        let new = |name| NewDeployment { service: "keeper".into(), ..market::wanted(name) };
+        let id = market.services.deploy(&ada, new("one"), market::request()).await.unwrap().deployment.id;
         let refused = market.services.back_up(&ada, &id, market::request()).await.unwrap_err();
         assert_eq!(market::code(refused), "services.not_now");
         reconciler.pass().await.unwrap();
@@ -207,7 +208,7 @@ async fn a_backup_is_done_when_it_was_restored_and_nothing_of_the_trial_is_left(
         let happened = market.services.happened(&ada, &id, Paging::default()).await.unwrap().items;
         assert!(happened.iter().any(|one| one.words == "It was brought back from a backup."));
 
-        let new = NewDeployment { backup: Some(backup.id.clone()), ..market::wanted("two") };
+        let new = NewDeployment { backup: Some(backup.id.clone()), ..new("two") };
         let bob = market.person("bob");
         let foreign = market.services.deploy(&bob, new.clone(), market::request()).await.unwrap_err();
         assert_eq!(market::code(foreign), "services.not_found");

@@ -41,6 +41,7 @@ pub(crate) async fn doctor(terminal: &Terminal, global: &Global, args: &Doctor) 
     findings.push(look::clock(&loaded.config));
     findings.push(look::database(&loaded.config, args.fix).await);
     findings.push(look::storage(&loaded.config).await);
+    findings.extend(super::look_engine::engine(&loaded.config).await);
     findings.extend(look::ports(&loaded.config, global.timeout).await);
     findings.extend(look::mail(&loaded.config, global.timeout).await);
     findings.extend(look::addresses(&loaded.config, global.timeout).await);

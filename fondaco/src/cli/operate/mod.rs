@@ -8,6 +8,7 @@ pub(super) mod doctor;
 mod jobs;
 mod ledger;
 mod look;
+mod look_engine;
 pub(super) mod migrate;
 pub(super) mod relay;
 pub(super) mod serve;

@@ -9,7 +9,7 @@ use web::{Expected, Failure, IfMatch, Json, Path, Query, expected_version};
 
 use super::views::{ChangedView, CredentialsView};
 use crate::error::id;
-use crate::{Change, DeploymentId, Services};
+use crate::{Change, DeploymentId, Services, Status};
 
 async fn apply(
     services: &Services,
@@ -44,10 +44,24 @@ macro_rules! simple {
     };
 }
 
-simple!(
-    /// Stop a deployment.
-    stop, "/api/deployments/{id}/stop", Change::Stop, "It is asked to end, or rests already."
-);
+/// Stop a deployment.
+#[utoipa::path(post, path = "/api/deployments/{id}/stop", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"),
+        ("If-Match" = Option<String>, Header, description = "The version that was read.")),
+    responses((status = 200, description = "It rests; or it is `stopping`, where that takes more than five seconds.", body = ChangedView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "It cannot be done now."), (status = 412, description = "It changed meanwhile.")))]
+pub(super) async fn stop(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    if_match: IfMatch,
+) -> Result<Json<ChangedView>, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    services.change(&account.caller, &id, expected_version(if_match, None)?, Change::Stop).await?;
+    Ok(Json(services.wait_for(&account.caller, &id, Status::Stopped).await?.into()))
+}
+
 simple!(
     /// Start a deployment.
     start, "/api/deployments/{id}/start", Change::Start, "It is started, or runs already."

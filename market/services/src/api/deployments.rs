@@ -79,6 +79,8 @@ struct Config {
     tier: Option<String>,
     /// The region; the service's first where absent.
     region: Option<String>,
+    /// The backup that it begins with; nothing where absent.
+    backup_id: Option<String>,
 }
 
 /// Deploy a service.
@@ -100,6 +102,7 @@ pub(super) async fn deploy(
         name: body.name,
         plan: body.config.tier,
         region: body.config.region,
+        backup: body.config.backup_id.as_deref().map(|text| id(text, "backup")).transpose()?,
         organisation: body.organisation,
     };
     let made = services.deploy(&account.caller, new, request).await?;

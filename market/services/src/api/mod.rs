@@ -1,5 +1,6 @@
 //! The JSON API of this room.
 
+mod backups;
 mod catalogue;
 mod changes;
 mod deployments;
@@ -30,6 +31,10 @@ pub fn routes(services: Services) -> Routes {
         .get("/api/deployments/{id}/credentials", Access::Account, deployments::credentials)
         .get("/api/deployments/{id}/events", Access::Account, deployments::happened)
         .get("/api/deployments/{id}/metrics", Access::Account, deployments::figures)
+        .get("/api/deployments/{id}/backups", Access::Account, backups::list)
+        .post("/api/deployments/{id}/backups", Access::Account, backups::back_up)
+        .delete("/api/deployments/{id}/backups/{backup}", Access::Account, backups::remove)
+        .post("/api/deployments/{id}/restore", Access::Account, backups::restore)
         .get("/api/deployments/{id}/logs", Access::Account, logs::lines)
         .get("/api/deployments/{id}/logs/stream", Access::Account, logs::stream)
         .with_state(services)
@@ -43,6 +48,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 #[derive(OpenApi)]
 #[openapi(paths(
+    backups::list,
+    backups::back_up,
+    backups::remove,
+    backups::restore,
     catalogue::list,
     catalogue::find,
     deployments::list,

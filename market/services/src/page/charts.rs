@@ -31,8 +31,13 @@ impl Range {
     }
 }
 
-/// The charts of what was measured: the machine's part and the service's own figures.
-pub(super) fn charts(samples: &[Sample], plan: &Plan, fields: &[MetricField], range: Range) -> Vec<Html> {
+/// The charts of what was measured, with their titles: the service's own figures, then its part of the machine.
+pub(super) fn charts(
+    samples: &[Sample],
+    plan: &Plan,
+    fields: &[MetricField],
+    range: Range,
+) -> Vec<(String, Html)> {
     let labels: Vec<String> = samples.iter().map(|sample| label(sample.at, range)).collect();
     let draw = |title: &str, unit: &str, series: Vec<Series>| {
         let summary = summary(title, unit, &series);
@@ -44,7 +49,7 @@ pub(super) fn charts(samples: &[Sample], plan: &Plan, fields: &[MetricField], ra
             unit: unit.to_owned(),
             series,
         };
-        chart.render()
+        (title.to_owned(), chart.render())
     };
     let mut all = Vec::new();
     for group in own(samples, fields) {
@@ -94,8 +99,14 @@ fn own(samples: &[Sample], fields: &[MetricField]) -> Vec<(String, String, Serie
                     series(&title, rates(samples, of(name)), false),
                 )
             } else {
-                let unit = if name.ends_with("Ms") { " ms" } else { "" };
-                (title.clone(), unit.to_owned(), series(&title, values(samples, of(name)), false))
+                let (unit, part) = match name {
+                    _ if name.ends_with("Ms") => (" ms", 1.0),
+                    _ if name.ends_with("Bytes") => (" MB", 1e-6),
+                    _ => ("", 1.0),
+                };
+                let of = of(name);
+                let values = values(samples, |sample| of(sample) * part);
+                (title.clone(), unit.to_owned(), series(&title, values, false))
             }
         })
         .collect()
@@ -107,7 +118,7 @@ pub(super) fn title(name: &str) -> String {
         return "Average response".to_owned();
     }
     let mut words = String::new();
-    for letter in name.trim_end_matches("Ms").chars() {
+    for letter in name.trim_end_matches("Ms").trim_end_matches("Bytes").chars() {
         if letter.is_uppercase() || letter == '_' {
             words.push(' ');
         }
@@ -190,6 +201,7 @@ mod tests {
         assert_eq!(title("avgResponseMs"), "Average response");
         assert_eq!(title("slowQueries"), "Slow queries");
         assert_eq!(title("cache_hits"), "Cache hits");
+        assert_eq!(title("databaseBytes"), "Database");
         assert_eq!(title(""), "");
     }
 

@@ -44,7 +44,12 @@ impl Head {
             about: deployment.about(&services.service_name(&deployment)),
             icon: template.map_or("server", |template| template.icon()).to_owned(),
             endpoint: services.endpoint(&deployment),
-            tabs: vec![tab("Overview", ""), tab("Logs", "/logs"), tab("Settings", "/settings")],
+            tabs: vec![
+                tab("Overview", ""),
+                tab("Logs", "/logs"),
+                tab("Backups", "/backups"),
+                tab("Settings", "/settings"),
+            ],
             here,
             deployment,
         }
@@ -77,7 +82,7 @@ struct OverviewPage {
     figures: Option<Figures>,
     uptime: String,
     answers: Html,
-    charts: Vec<Html>,
+    charts: Vec<(String, Html)>,
     cost: Cost,
 }
 
@@ -149,6 +154,12 @@ impl OverviewPage {
         Some(text::count(value.max(0.0).round() as u64))
     }
 
+    /// How many are connected now.
+    fn connections(&self) -> Option<String> {
+        let value = *self.figures.as_ref()?.own.get("connections")?;
+        Some(text::counted(value.max(0.0).round() as u64, "connection"))
+    }
+
     /// How long an answer takes: as the service says, or as its probes found.
     fn answer_ms(&self) -> Option<String> {
         let figures = self.figures.as_ref()?;
@@ -173,7 +184,7 @@ impl OverviewPage {
         let size = |part: u64, whole: u64| format!("{} of {}", text::bytes(part), text::bytes(whole));
         let cpu = charts::percent(figures.cpu_millis, u64::from(plan.cpu_millis));
         let mut uses = vec![
-            ("CPU", cpu, format!("{cpu:.0} % of {}", plan.cpu())),
+            ("CPU", cpu, format!("{cpu:.0} % of {} CPU", plan.cpu())),
             (
                 "Memory",
                 charts::percent(figures.memory_bytes, plan.memory_bytes),

@@ -25,6 +25,8 @@ const EVERY: Duration = Duration::from_secs(2);
 const TIMES: usize = 300;
 /// How many lines a log begins with.
 const TAIL: u32 = 200;
+/// Browsers drop an event without data.
+const NOTHING: &str = "-";
 /// How often a connection says that it is there.
 const ALIVE: Duration = Duration::from_secs(10);
 
@@ -53,8 +55,7 @@ pub(super) async fn overview(
         visit.shell.now = visit.caller.ctx.now;
         // Who may not see it any more, or a database that fails, ends this; the browser asks again, and hears why.
         let page = page_of(&services, &visit, &id, range).await.ok()?;
-        let event =
-            if page == before { Event::default().event("alive").data("") } else { event("page", &page) };
+        let event = if page == before { event("alive", NOTHING) } else { event("page", &page) };
         Some((event, (services, visit, id, ticks, page)))
     });
     Ok(events(pages.take(TIMES)))
@@ -76,7 +77,7 @@ pub(super) async fn log(
         let line = line.ok().filter(|line| wanted(line)).map(|line| event("line", &said(&line)));
         std::future::ready(line)
     });
-    let start = stream::once(std::future::ready(event("start", "")));
+    let start = stream::once(std::future::ready(event("start", NOTHING)));
     // The container ended: whoever looks asks again, and sees what the next one writes.
     Ok(events(start.chain(lines)))
 }
@@ -91,7 +92,7 @@ fn event(kind: &str, data: &str) -> Event {
 }
 
 fn events(events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let alive = KeepAlive::new().interval(ALIVE).event(Event::default().event("alive").data(""));
+    let alive = KeepAlive::new().interval(ALIVE).event(event("alive", NOTHING));
     let mut response = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(alive).into_response();
     // What stands between must neither keep nor collect it.
     let headers = response.headers_mut();

@@ -1,6 +1,7 @@
 //! The pages: the catalogue for everybody, and what an account has deployed. Everything works without script; with it,
 //! what runs is shown live.
 
+mod backups;
 mod catalogue;
 mod charts;
 mod deployment;
@@ -34,6 +35,8 @@ pub fn pages(services: Services) -> Routes {
         .post("/deployments/new", Access::Account, new::create)
         .get("/deployments/{id}", Access::Account, deployment::overview)
         .post("/deployments/{id}", Access::Account, deployment::change)
+        .get("/deployments/{id}/backups", Access::Account, backups::show)
+        .post("/deployments/{id}/backups", Access::Account, backups::change)
         .get("/deployments/{id}/live", Access::Account, live::overview)
         .get("/deployments/{id}/logs", Access::Account, logs::show)
         .get("/deployments/{id}/logs/live", Access::Account, live::log)

@@ -14,7 +14,7 @@ use web::{Form, Query};
 
 use super::{Answer, console};
 use crate::deploy::Made;
-use crate::error::ServiceError;
+use crate::error::{ServiceError, id};
 use crate::template::Template;
 use crate::{NewDeployment, Paid, Services};
 
@@ -25,6 +25,8 @@ const HERE: &str = "/deployments/new";
 pub(super) struct Asked {
     service: String,
     plan: String,
+    /// What it begins with.
+    backup: String,
 }
 
 #[derive(askama::Template)]
@@ -61,7 +63,12 @@ pub(super) async fn show(
     let plan = template.plan(&asked.plan).or_else(|| template.plans.first());
     let plan = plan.map(|plan| plan.id.clone()).unwrap_or_default();
     let key = kernel::random_text::<16>();
-    let values = [("plan", plan.as_str()), ("region", &first(&template.regions)), ("key", &key)];
+    let values = [
+        ("plan", plan.as_str()),
+        ("region", &first(&template.regions)),
+        ("key", &key),
+        ("backup", &asked.backup),
+    ];
     Ok(form_page(&services, visit, &asked.service, FormState::with(&values)))
 }
 
@@ -132,6 +139,7 @@ pub(super) async fn create(
         plan: some("plan"),
         region: some("region"),
         organisation: some("organisation"),
+        backup: some("backup").map(|text| id(&text, "backup")).transpose()?,
     };
     // The form has a key of its own: sent twice, it makes one deployment.
     let scope = format!("{} POST {HERE}", actor.user);
@@ -159,6 +167,7 @@ fn by_field(error: ServiceError) -> Problem {
             "/serviceId" => "/service",
             "/config/tier" => "/plan",
             "/config/region" => "/region",
+            "/backupId" | "/config/backupId" => "/backup",
             _ => continue,
         };
         error.pointer = field.into();

@@ -71,7 +71,7 @@ async fn settings_page(services: &Services, visit: Visit, id: &DeploymentId, sai
 }
 
 fn plans(template: &Template) -> Vec<Choice> {
-    let words = |plan: &crate::Plan| format!("{}, {} a month", plan.size(), plan.per_month());
+    let words = |plan: &crate::Plan| format!("{}; {}", plan.size(), plan.month_words());
     template.plans.iter().map(|plan| Choice::new(&plan.id, &plan.name, &words(plan))).collect()
 }
 

@@ -38,14 +38,15 @@ impl Template {
         if parts::has_icon(&self.icon) { &self.icon } else { self.category.icon() }
     }
 
-    /// The lowest price for a month, such as `Free` or `From $19.00 a month`.
+    /// What it costs at the least: `Free`, `Free, or from $19.00 a month`.
     pub(crate) fn price_from(&self) -> String {
-        match self.plans.iter().min_by_key(|plan| plan.pricing.month_minor()) {
-            Some(plan) if plan.pricing != Pricing::Free => {
-                format!("From {} a month", Money::new(plan.pricing.month_minor(), plan.currency))
-            }
-            _ => "Free".to_owned(),
-        }
+        let has_free = self.plans.iter().any(|plan| plan.pricing == Pricing::Free);
+        let priced = self.plans.iter().filter(|plan| plan.pricing != Pricing::Free);
+        let Some(least) = priced.min_by_key(|plan| plan.pricing.month_minor()) else {
+            return "Free".to_owned();
+        };
+        let price = Money::new(least.pricing.month_minor(), least.currency);
+        if has_free { format!("Free, or from {price} a month") } else { format!("From {price} a month") }
     }
 }
 
@@ -80,13 +81,24 @@ impl Plan {
         }
     }
 
+    /// What a month costs, within a sentence: `free`, `$19.00 a month`.
+    pub(crate) fn month_words(&self) -> String {
+        match self.pricing {
+            Pricing::Free => "free".to_owned(),
+            _ => format!("{} a month", self.per_month()),
+        }
+    }
+
     /// What an hour costs: `Free`, `$0.025`, `about $0.026`.
     pub(crate) fn per_hour(&self) -> String {
-        let hour = small(self.pricing.hour_thousandths(), self.currency);
+        let hour = self.pricing.hour_thousandths();
         match self.pricing {
             Pricing::Free => "Free".to_owned(),
-            Pricing::Usage { .. } => hour,
-            Pricing::Subscription { .. } => format!("about {hour}"),
+            Pricing::Usage { .. } => small(hour, self.currency),
+            // A tenth of a minor unit is as much as such a comparison needs.
+            Pricing::Subscription { .. } => {
+                format!("about {}", small((hour + 50) / 100 * 100, self.currency))
+            }
         }
     }
 
@@ -154,9 +166,9 @@ impl Deployment {
     }
 }
 
-/// Thousandths of a percent: `99.95 %`.
+/// Thousandths of a percent, to the hundredth: `99.95 %`.
 pub(crate) fn percent_words(thousandths_of_percent: u32) -> String {
-    format!("{} %", thousandths(thousandths_of_percent))
+    format!("{} %", thousandths((thousandths_of_percent + 5) / 10 * 10))
 }
 
 /// Thousandths as a number without needless zeros: `500` is `0.5`.
@@ -189,7 +201,7 @@ mod tests {
         let plan = |pricing| Plan { pricing, currency: Currency::USD, ..Plan::default() };
         let month = plan(Pricing::Subscription { month_minor: 1900 });
         assert_eq!(month.per_month(), "$19.00");
-        assert_eq!(month.per_hour(), "about $0.02602");
+        assert_eq!(month.per_hour(), "about $0.026");
         let usage = plan(Pricing::Usage { thousand_hours_minor: 2500 });
         assert_eq!(usage.per_hour(), "$0.025");
         assert_eq!(usage.per_month(), "about $18.25");

@@ -6,19 +6,24 @@ use std::collections::HashSet;
 use containers::Seen;
 use store::{StoreError, Tx, args};
 
+use super::backup::trial_name;
 use super::target::network_name;
 use super::{Reconciler, named};
 use crate::deployment::Deployment;
-use crate::sql;
+use crate::{BackupId, sql};
 
 impl Reconciler {
     /// Removes containers, volumes and networks that belong to no deployment of `live`. Nothing is removed by a name that
     /// is none of ours.
     pub(super) async fn collect(&self, live: &[Deployment], seen: &Seen) {
-        let known: HashSet<String> = live.iter().map(Deployment::engine_name).collect();
+        let list = async |tx: &mut Tx| tx.all::<(BackupId,)>(&sql::LIST_TRIALS, &[]).await;
+        let Ok(trials) = self.room.store.read(list).await else { return };
+        let trials = trials.iter().map(|(id,)| trial_name(id));
+        let known: HashSet<String> = live.iter().map(Deployment::engine_name).chain(trials).collect();
         let networks: HashSet<String> =
             live.iter().map(|deployment| network_name(&deployment.owner)).collect();
-        let is_left = |name: &str| named(name).is_some() && !known.contains(name);
+        let is_ours = |name: &str| named(name).is_some() || is_trial(name);
+        let is_left = |name: &str| is_ours(name) && !known.contains(name);
         let engine = &self.room.engine;
         for container in seen.containers.iter().filter(|container| is_left(&container.name)) {
             report(&container.name, "container", engine.remove(&container.name).await);
@@ -52,6 +57,11 @@ impl Reconciler {
         };
         self.room.store.write(forget).await
     }
+}
+
+/// Whether a backup is tried in what has this name.
+fn is_trial(name: &str) -> bool {
+    name.strip_prefix("fondaco-").is_some_and(|id| id.parse::<BackupId>().is_ok())
 }
 
 fn report(name: &str, kind: &str, removed: Result<(), containers::EngineError>) {

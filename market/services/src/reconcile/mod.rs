@@ -1,6 +1,7 @@
 //! Makes true what is wanted, and keeps it true: looks at the database and the engine, never at what happened in between,
 //! so that a kill at any point, or somebody else's hand on the engine, is just another thing to be seen and mended.
 
+mod backup;
 mod collect;
 mod doors;
 pub(crate) mod exec;
@@ -56,6 +57,7 @@ struct Inner {
     doors: Told,
     free: Arc<Semaphore>,
     watches: Mutex<HashMap<DeploymentId, Watch>>,
+    sampler: tokio::sync::Mutex<Sampler>,
     /// What is being worked on, and whether it is to be looked at once more afterwards.
     under_way: Mutex<HashMap<DeploymentId, bool>>,
 }
@@ -78,6 +80,7 @@ impl Services {
             doors: Told::new(doors),
             free: Arc::new(Semaphore::new(self.settings.at_once)),
             watches: Mutex::default(),
+            sampler: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),
         };
         Reconciler { room: self.clone(), inner: Arc::new(inner) }
@@ -107,7 +110,8 @@ impl Reconciler {
         let mut renew = tokio::time::interval(RENEW);
         let mut look = tokio::time::interval(LOOK);
         let mut sample = tokio::time::interval(SAMPLE);
-        let (mut sampler, mut sampling) = (Some(Sampler::default()), JoinSet::new());
+        let mut sampling = JoinSet::new();
+        let mut backup = JoinSet::new();
         for interval in [&mut renew, &mut look, &mut sample] {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
@@ -132,28 +136,36 @@ impl Reconciler {
                     }
                 }
                 name = news => match name.as_deref().map(named) {
-                    Some(Some(id)) => self.begin(&mut turns, id),
+                    Some(Some(id)) => {
+                        self.watch(&id, |watch| watch.next = None);
+                        self.begin(&mut turns, id);
+                    }
                     Some(None) => {}
                     None => (changes, observed) = (None, None),
                 },
                 _ = sample.tick() => {
-                    if let Some(mut sampler) = sampler.take() {
+                    if sampling.is_empty() {
                         let this = self.clone();
                         sampling.spawn(async move {
+                            let mut sampler = this.inner.sampler.lock().await;
                             if let Err(error) = this.sample(&mut sampler).await {
                                 tracing::warn!(%error, "figures of deployments could not be taken");
                             }
-                            sampler
                         });
                     }
                 }
-                Some(sampled) = sampling.join_next() => sampler = Some(sampled.unwrap_or_default()),
+                Some(_) = backup.join_next() => {}
+                Some(_) = sampling.join_next() => {}
                 _ = look.tick() => {
                     let whole = observed.is_none_or(|at| at.elapsed() >= OBSERVE);
                     match self.look(&mut turns, whole).await {
                         Ok(()) if whole => observed = Some(Instant::now()),
                         Ok(()) => {}
                         Err(error) => tracing::warn!(%error, "deployments could not be looked at"),
+                    }
+                    if backup.is_empty() && let Ok(Some(next)) = self.next_backup().await {
+                        let this = self.clone();
+                        backup.spawn(async move { this.make_backup(next).await });
                     }
                     if changes.is_none() {
                         changes = self.room.engine.changes().await.ok();
@@ -180,6 +192,10 @@ impl Reconciler {
         self.look(&mut turns, true).await.map_err(|error| error.to_string())?;
         let worked = !turns.is_empty();
         while turns.join_next().await.is_some() {}
+        if let Ok(Some(next)) = self.next_backup().await {
+            self.make_backup(next).await;
+        }
+        self.sample(&mut *self.inner.sampler.lock().await).await.map_err(|error| error.to_string())?;
         Ok(worked)
     }
 

@@ -100,6 +100,28 @@ impl Reconciler {
         self.room.store.write(write).await?
     }
 
+    /// It was brought back from a backup, or could not be; either way it is not tried again by itself.
+    pub(super) async fn restored(
+        &self,
+        known: &Deployment,
+        how: Result<(), String>,
+    ) -> Result<(), TurnError> {
+        let (known, now) = (known.clone(), self.room.clock.now());
+        let words = match &how {
+            Ok(()) => "It was brought back from a backup.".to_owned(),
+            Err(why) => format!("It could not be brought back from a backup: {why}"),
+        };
+        let save = async move |tx: &mut Tx| {
+            let mut after = known.clone();
+            after.restore_from = None;
+            if sql::save(tx, &mut after, now).await? {
+                sql::note(tx, &after, now, &words).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        Ok(self.room.store.write(save).await?)
+    }
+
     /// From which image it is made, from now on.
     pub(super) async fn keep_image(&self, known: Deployment, image: &str) -> Result<Deployment, TurnError> {
         let (image, now) = (image.to_owned(), self.room.clock.now());

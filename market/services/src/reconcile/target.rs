@@ -94,6 +94,28 @@ impl Target {
         Self { deployment, template, credentials, container, fingerprint, volume }
     }
 
+    /// The same in a container and a volume of another name, to try something out.
+    pub(crate) fn trial(&self, name: &str) -> Self {
+        let (mut container, mut volume) = (self.container.clone(), self.volume.clone());
+        name.clone_into(&mut container.name);
+        container.labels = Labels::from([("trial".to_owned(), name.to_owned())]);
+        for mount in &mut container.mounts {
+            name.clone_into(&mut mount.volume);
+        }
+        if let Some(volume) = &mut volume {
+            name.clone_into(&mut volume.name);
+            volume.labels = container.labels.clone();
+        }
+        Self {
+            deployment: self.deployment.clone(),
+            template: Arc::clone(&self.template),
+            credentials: self.credentials.clone(),
+            fingerprint: container.fingerprint(),
+            container,
+            volume,
+        }
+    }
+
     /// The files that its program reads when it starts.
     pub(crate) fn secrets(&self) -> Vec<SecretFile> {
         let secrets = self.template.recipe.secrets.iter();

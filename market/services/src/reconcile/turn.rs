@@ -13,8 +13,9 @@ use super::plan::{Goal, Step, steps};
 use super::target::{Target, network};
 use super::watch::{Crash, SLOWLY};
 use super::{Reconciler, TurnError, exec, probe};
+use crate::backups::Backup;
 use crate::deployment::{Deployment, Status, Wanted};
-use crate::{DeploymentId, sql};
+use crate::{BackupId, DeploymentId, sql};
 
 /// How long after a question that was not answered the next one comes, at first and at last.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
@@ -87,14 +88,14 @@ impl Reconciler {
         Ok(None)
     }
 
-    async fn read(&self, id: &DeploymentId) -> Result<Option<Deployment>, TurnError> {
+    pub(super) async fn read(&self, id: &DeploymentId) -> Result<Option<Deployment>, TurnError> {
         let id = id.clone();
         let find = async move |tx: &mut Tx| tx.first::<Deployment>(&sql::FIND_DEPLOYMENT, args![id]).await;
         Ok(self.room.store.read(find).await?)
     }
 
     /// What the engine shall have; made once for each version of a deployment.
-    async fn target(&self, known: Deployment) -> Result<Arc<Target>, TurnError> {
+    pub(super) async fn target(&self, known: Deployment) -> Result<Arc<Target>, TurnError> {
         let cached = self.watch(&known.id, |watch| watch.target.clone());
         if let Some(target) = cached.filter(|target| target.deployment.version == known.version) {
             return Ok(target);
@@ -188,7 +189,7 @@ impl Reconciler {
     }
 
     /// The network of the owner. Where its addresses are taken by something else, it gets others.
-    async fn ensure_network(&self, known: &Deployment) -> Result<(), TurnError> {
+    pub(super) async fn ensure_network(&self, known: &Deployment) -> Result<(), TurnError> {
         for _ in 0..64 {
             let number = self.network_number(&known.owner).await?;
             let Some(wanted) = network(&known.owner, number, self.room.settings.subnets) else {
@@ -211,6 +212,9 @@ impl Reconciler {
         let Some(address) = address else {
             return Ok(Some(self.room.clock.now().after(Duration::from_millis(500))));
         };
+        if let Some(backup) = &known.restore_from {
+            return self.restore(target, backup).await.map(Some);
+        }
         let moved = self.watch(&known.id, |watch| watch.address.replace(address) != Some(address));
         if moved {
             self.open_door(known, address).await?;
@@ -287,6 +291,28 @@ impl Reconciler {
         match (seen.state, seen.address) {
             (State::Running, Some(address)) => Ok((address, target.template.recipe.port.number).into()),
             _ => Err(TurnError::Changed),
+        }
+    }
+
+    /// Brings it back from a backup, before it is said to run. May be done again after a kill.
+    async fn restore(&self, target: &Arc<Target>, backup: &BackupId) -> Result<Timestamp, TurnError> {
+        let id = backup.clone();
+        let find = async move |tx: &mut Tx| tx.first::<Backup>(&sql::FIND_BACKUP_ALONE, args![id]).await;
+        let found = self.room.store.read(find).await?.and_then(|backup| backup.blob);
+        let sha256 = found.and_then(|text| text.parse().ok());
+        let restored = match (&target.template.recipe.backup, sha256) {
+            (Some(recipe), Some(sha256)) => self.restore_blob(target, &recipe.restore, sha256).await,
+            _ => Err("The backup is gone.".to_owned()),
+        };
+        let known = &target.deployment;
+        let now = self.room.clock.now();
+        match restored {
+            // A new one that is empty must not pass for one that was brought back.
+            Err(why) if known.deployed_at.is_none() => {
+                self.failed(known, &format!("It could not be brought back from a backup: {why}")).await?;
+                Ok(now.after(SLOWLY))
+            }
+            restored => self.restored(known, restored).await.map(|()| now.after(SOON)),
         }
     }
 

@@ -40,6 +40,7 @@ pub(super) struct Watch {
     failures: u32,
     crashes: Vec<Timestamp>,
     last_crash: Option<Timestamp>,
+    restart_at: Option<Timestamp>,
 }
 
 /// What a crash comes to.
@@ -90,19 +91,25 @@ impl Watch {
     /// Its program ended by itself at this time.
     pub(super) fn crashed(&mut self, at: Option<Timestamp>, now: Timestamp) -> Crash {
         if at.is_some() && at == self.last_crash {
-            return Crash::Known;
+            let left = self.restart_at.map_or(Duration::ZERO, |at| at.since(now));
+            return if left.is_zero() { Crash::Known } else { Crash::Again(left) };
         }
         self.last_crash = at;
         self.crashes.retain(|crash| now.since(*crash) < CRASH_WINDOW);
         self.crashes.push(now);
-        match self.crashes.len() {
+        let (crash, wait) = match self.crashes.len() {
             count if count >= CRASHES => {
                 self.crashes.clear();
-                Crash::TooMany(count)
+                (Crash::TooMany(count), SLOWLY)
             }
-            1 => Crash::Again(Duration::ZERO),
-            count => Crash::Again(Duration::from_millis(250 << count)),
-        }
+            1 => (Crash::Again(Duration::ZERO), Duration::ZERO),
+            count => {
+                let wait = Duration::from_millis(250 << count);
+                (Crash::Again(wait), wait)
+            }
+        };
+        self.restart_at = Some(now.after(wait));
+        crash
     }
 
     /// When this process began to bring this generation up.
@@ -132,8 +139,12 @@ mod tests {
         assert_eq!(watch.crashed(Some(at(1)), at(1)), Crash::Again(Duration::ZERO));
         assert_eq!(watch.crashed(Some(at(1)), at(2)), Crash::Known);
         for second in 3..6 {
-            assert!(
-                matches!(watch.crashed(Some(at(second)), at(second)), Crash::Again(wait) if wait >= Duration::from_secs(1))
+            let crash = watch.crashed(Some(at(second)), at(second));
+            assert!(matches!(crash, Crash::Again(wait) if wait >= Duration::from_secs(1)));
+            assert_eq!(
+                watch.crashed(Some(at(second)), at(second)),
+                crash,
+                "looked at once more, it waits as long"
             );
         }
         assert_eq!(watch.crashed(Some(at(7)), at(7)), Crash::TooMany(5));

@@ -54,8 +54,13 @@ secrets: { password: "{{password}}" }
 connection: { uri: "sleep://{{username}}:{{password}}@{{host}}:{{port}}/{{database}}", example: "sleep {{password}}" }
 health: { exec: { argv: [echo, "1"] }, interval: 5s, startTimeout: 30s }
 rotate: { argv: [cat], stdin: "{{old.password}} {{password}}" }
-backup: { dump: { argv: [echo, all of it] }, restore: { argv: [cat] }, verify: { argv: [echo, fine] } }
 "#;
+
+/// The same with backups.
+pub fn keeper() -> String {
+    let backup = "backup: { dump: { argv: [echo, all of it] }, restore: { argv: [cat] }, verify: { argv: [echo, fine] } }";
+    SLEEPER.replace("svc-sleeper", "svc-keeper").replace("slug: sleeper", "slug: keeper") + backup
+}
 
 pub struct Market {
     pub store: Store,
@@ -75,6 +80,7 @@ impl Market {
         let engine = Memory::new("tests", clock.clone()).with_image("test/sleeper");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sleeper.yaml"), SLEEPER).unwrap();
+        std::fs::write(folder.path().join("keeper.yaml"), keeper()).unwrap();
         let settings = Settings { templates: Some(folder.path().to_owned()), ..settings };
         let services = room(&store, &clock, &engine, folder.path(), settings).await;
         Self { store, clock, engine, services, _folder: Arc::new(folder) }

@@ -1,0 +1,129 @@
+//! Backups, and bringing deployments back from them.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use identity::Account;
+use kernel::Timestamp;
+use serde::{Deserialize, Serialize};
+use web::idempotency::{Key, Request};
+use web::{DONE, Done, Failure, Json, Part, Path, Query};
+
+use super::views::ChangedView;
+use crate::backups::{Backup, BackupState};
+use crate::error::id;
+use crate::{BackupId, DeploymentId, Services};
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BackupView {
+    backup_id: String,
+    deployment_id: String,
+    state: BackupState,
+    /// Why it failed.
+    reason: String,
+    /// Of what is kept, in hexadecimal.
+    sha256: Option<String>,
+    size_bytes: u64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+}
+
+impl From<Backup> for BackupView {
+    fn from(backup: Backup) -> Self {
+        Self {
+            backup_id: backup.id.to_string(),
+            deployment_id: backup.deployment.to_string(),
+            state: backup.state,
+            reason: backup.reason,
+            sha256: backup.blob,
+            size_bytes: backup.size_bytes,
+            created_at: backup.created_at,
+            ended_at: backup.ended_at,
+        }
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct BackupList {
+    backups: Vec<BackupView>,
+    total: u64,
+}
+
+/// List the backups of a deployment.
+#[utoipa::path(get, path = "/api/deployments/{id}/backups", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"), Part),
+    responses((status = 200, description = "Newest first.", body = BackupList),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours.")))]
+pub(super) async fn list(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    Query(part): Query<Part>,
+) -> Result<Json<BackupList>, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    let found = services.backups(&account.caller, &id, part.checked()?).await?;
+    Ok(Json(BackupList { backups: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+}
+
+/// Back up a deployment.
+#[utoipa::path(post, path = "/api/deployments/{id}/backups", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key: the same backup.")),
+    responses((status = 202, description = "It is made, restored and checked in the background.", body = BackupView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "It does not run, the service has no backups, or there are as many as are kept.")))]
+pub(super) async fn back_up(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    key: Key,
+) -> Result<impl IntoResponse, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    let request =
+        Request::new(key, format!("{} POST /api/deployments/{id}/backups", account.actor.user), &());
+    let made = services.back_up(&account.caller, &id, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(BackupView::from(made))))
+}
+
+/// Remove a backup.
+#[utoipa::path(delete, path = "/api/deployments/{id}/backups/{backup}", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"),
+        ("backup" = String, Path, description = "The backup's id")),
+    responses((status = 200, description = "It is gone, unless it is just being made.", body = Done),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such backup of yours.")))]
+pub(super) async fn remove(
+    State(services): State<Services>,
+    account: Account,
+    Path((deployment, backup)): Path<(String, String)>,
+) -> Result<Json<Done>, Failure> {
+    let (id, backup) = (id::<DeploymentId>(&deployment, "deployment")?, id::<BackupId>(&backup, "backup")?);
+    services.remove_backup(&account.caller, &id, &backup).await?;
+    Ok(DONE)
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RestoreBody {
+    /// A backup that is done, of any deployment of yours of the same service.
+    backup_id: String,
+}
+
+/// Bring a deployment back from a backup.
+#[utoipa::path(post, path = "/api/deployments/{id}/restore", tag = "deployments", request_body = RestoreBody,
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "It is brought back, and runs again when it is.", body = ChangedView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment or backup of yours."),
+        (status = 409, description = "It does not run."), (status = 422, description = "The backup is of another service.")))]
+pub(super) async fn restore(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    Json(body): Json<RestoreBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    let (deployment, backup) =
+        (id::<DeploymentId>(&deployment, "deployment")?, id::<BackupId>(&body.backup_id, "backup")?);
+    Ok(Json(services.restore(&account.caller, &deployment, &backup).await?.into()))
+}
