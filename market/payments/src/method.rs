@@ -20,6 +20,29 @@ pub struct MethodView {
     pub last4: String,
 }
 
+impl MethodView {
+    /// The brand as its owners write it; one that is not known here begins with a capital letter.
+    #[must_use]
+    pub fn brand_name(&self) -> String {
+        match self.brand.as_str() {
+            "amex" => "American Express".to_owned(),
+            "diners" => "Diners Club".to_owned(),
+            "jcb" => "JCB".to_owned(),
+            "unionpay" => "UnionPay".to_owned(),
+            other => {
+                let mut letters = other.chars();
+                letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+            }
+        }
+    }
+
+    /// What people call the card: `Visa ending in 4242`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} ending in {}", self.brand_name(), self.last4)
+    }
+}
+
 /// A saved card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -49,4 +72,17 @@ pub struct Method {
     /// The gateway's name for it, or the outcome code of a sandbox card.
     #[serde(skip)]
     pub(crate) instrument: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_called_by_its_brand_and_its_last_digits() {
+        let label = |brand: &str| MethodView { brand: brand.to_owned(), last4: "4242".to_owned() }.label();
+        assert_eq!(label("visa"), "Visa ending in 4242");
+        assert_eq!(label("amex"), "American Express ending in 4242");
+        assert_eq!(label("elo"), "Elo ending in 4242");
+    }
 }

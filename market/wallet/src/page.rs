@@ -220,7 +220,7 @@ fn tabs(place: &Place, wallets: &[crate::WalletBalance]) -> Vec<Tab> {
 }
 
 fn choice(method: &Method) -> Choice {
-    let label = format!("{} ending in {}", method.view.brand, method.view.last4);
+    let label = method.view.label();
     let ends = format!("Until {:02}/{}", method.exp_month, method.exp_year);
     Choice::new(method.id.as_str(), &label, &ends)
 }

@@ -105,7 +105,7 @@ async fn ways(room: &Billing, visit: &Visit, bill: &Bill) -> Result<Vec<Choice>,
     let read = async move |tx: &mut Tx| Ok::<_, BillingError>(Payments::methods_of(tx, &buyer).await?);
     let methods = room.store.read(read).await?;
     let card = |method: payments::Method| {
-        let label = format!("{} ending in {}", method.view.brand, method.view.last4);
+        let label = method.view.label();
         Choice::new(method.id.as_str(), &label, "")
     };
     let mut ways: Vec<Choice> = methods.into_iter().map(card).collect();

@@ -98,7 +98,7 @@ fn plan(offer: &Offer) -> Choice {
 
 fn ways(methods: &[Method]) -> Vec<Choice> {
     let card = |method: &Method| {
-        let label = format!("{} ending in {}", method.view.brand, method.view.last4);
+        let label = method.view.label();
         Choice::new(method.id.as_str(), &label, "")
     };
     let wallet = Choice::new("wallet", "From the wallet", "");

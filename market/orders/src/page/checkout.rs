@@ -180,7 +180,7 @@ async fn ways(orders: &Orders, visit: &Visit, details: &Details) -> Result<Vec<C
     let is_own = visit.account()?.user.as_str() == order.buyer.as_str();
     if is_own {
         for method in orders.payments.methods(&visit.caller, None).await.map_err(OrderError::from)? {
-            let label = format!("{} ending in {}", words::capital(&method.view.brand), method.view.last4);
+            let label = method.view.label();
             let hint = format!("Expires {:02}/{}.", method.exp_month, method.exp_year);
             ways.push(Choice::new(method.id.as_str(), &label, &hint));
         }

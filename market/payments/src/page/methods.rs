@@ -96,11 +96,6 @@ pub(super) async fn change(
 }
 
 impl Method {
-    fn brand_name(&self) -> String {
-        let mut letters = self.view.brand.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-    }
-
     fn expires(&self) -> String {
         format!("{:02}/{}", self.exp_month, self.exp_year)
     }
