@@ -72,6 +72,10 @@ async fn containers_reach_nobody_and_are_reached_from_here() {
         {
             assert!(!reaches(&here.engine, &one, host, port).await, "this machine's {host}");
         }
+        // The packet filter's rule is about IPv4, so they have nothing else.
+        let cat = Exec::new(["cat", "/proc/net/if_inet6"]);
+        let interfaces = here.engine.exec(&one, &cat).await.unwrap().finish(1000).await.unwrap();
+        assert!(!String::from_utf8_lossy(&interfaces.stdout).contains("eth"), "{interfaces:?}");
         // Addresses that all the world has, and a name (CVE-2024-29018).
         assert!(!reaches(&here.engine, &one, "1.1.1.1", 53).await);
         let lookup = Exec::new(["timeout", "5", "getent", "hosts", "example.com"]);
@@ -253,4 +257,72 @@ async fn without_an_engine_everything_says_so() {
     assert!(matches!(docker.about().await, Err(EngineError::Unreachable(_))));
     assert!(matches!(docker.seen().await, Err(EngineError::Unreachable(_))));
     assert!(matches!(docker.changes().await.map(drop), Err(EngineError::Unreachable(_))));
+    // A socket that nobody listens at any more.
+    let socket = state.path().join("socket");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let settings = Settings {
+        socket,
+        installation: "nobody".to_owned(),
+        state: state.path().join("state"),
+        disks: false,
+    };
+    let docker = Docker::open(settings).await.unwrap();
+    assert!(matches!(docker.about().await, Err(EngineError::Unreachable(_))));
+}
+
+/// Makes one volume after the other from templates of ever new sizes until it is killed. Run by the test below.
+#[tokio::test]
+#[ignore = "it is the process that `a_killed_driver_leaves_nothing_half_made` kills"]
+async fn make_volumes_until_killed() {
+    let Some(state) = std::env::var_os("FONDACO_TEST_STATE") else { return };
+    let id = std::env::var("FONDACO_TEST_ID").unwrap();
+    let engine = ground::docker_at(Path::new(&state), &id).await;
+    for mb in 16..1000 {
+        let template = Some(Template { image: IMAGE.to_owned(), path: "/usr/share/zoneinfo".to_owned() });
+        let name = format!("{id}-v{}", mb % 3);
+        engine.remove_volume(&name).await.unwrap();
+        let volume = Volume { name, labels: Labels::new(), size_bytes: mb << 20, template };
+        engine.ensure_volume(&volume).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_killed_driver_leaves_nothing_half_made() {
+    on(async |here: Here| {
+        let (state, id) = (here.state.path().join("killed"), here.name("killed"));
+        for round in 0..10 {
+            let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "make_volumes_until_killed", "--ignored", "--quiet"])
+                .env("FONDACO_TEST_STATE", &state)
+                .env("FONDACO_TEST_ID", &id)
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            tokio::time::sleep(Duration::from_millis(150 + 83 * round)).await;
+            child.kill().await.unwrap();
+            // What it had begun, such as a mount, ends without it.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let engine = ground::docker_at(&state, &id).await;
+            for volume in engine.seen().await.unwrap().volumes {
+                let again = Volume {
+                    name: volume.name.clone(),
+                    labels: volume.labels,
+                    size_bytes: volume.size_bytes,
+                    template: None,
+                };
+                engine.ensure_volume(&again).await.unwrap();
+                assert!(
+                    state.join("mounts").join(&volume.name).join("UTC").exists(),
+                    "{} is not whole",
+                    volume.name
+                );
+                engine.remove_volume(&volume.name).await.unwrap();
+            }
+            let left = shell(&format!("docker ps -aq --filter label=fondaco.filling={id}"));
+            let mounts = shell(&format!("grep -c {} /proc/self/mounts", state.display()));
+            assert_eq!((left.as_str(), mounts.as_str()), ("", "0"), "after round {round}");
+        }
+        assert!(std::fs::read_dir(state.join("templates")).unwrap().count() > 0, "no round was long enough");
+    })
+    .await;
 }

@@ -93,7 +93,9 @@ impl Docker {
         let connect = async || {
             let socket = self.settings.socket.to_string_lossy();
             let client = bollard::Docker::connect_with_unix(&socket, ANSWER_SECONDS, &NEWEST);
-            client.map_err(failed)?.negotiate_version().await.map_err(failed)
+            let client = client.map_err(failed)?.negotiate_version().await.map_err(failed)?;
+            self.sweep_fillings(&client).await.map_err(failed)?;
+            Ok(client)
         };
         self.client.get_or_try_init(connect).await
     }

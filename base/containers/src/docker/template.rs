@@ -1,17 +1,19 @@
 //! Filled disks that new volumes are copies of: a copy costs milliseconds where filling costs many.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount};
 use bollard::query_parameters::{
-    CreateContainerOptions, DownloadFromContainerOptions, RemoveContainerOptions, UploadToContainerOptions,
+    CreateContainerOptions, DownloadFromContainerOptions, ListContainersOptions, ListImagesOptions,
+    RemoveContainerOptions, UploadToContainerOptions,
 };
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 use super::containers::bind;
 use super::error::{failed, found, io, of};
+use super::volumes::entries;
 use super::{Docker, disk};
 use crate::{EngineError, Kind, Template};
 
@@ -36,9 +38,10 @@ impl Docker {
             return Ok(file);
         }
         let new = self.volumes.fresh(&format!("template-{name}")).await?;
-        let made = self.make_template(template, size_bytes, &new).await;
+        let made = self.make_template(&name, template, size_bytes, &new).await;
         if made.is_ok() {
             tokio::fs::rename(new.join("disk"), &file).await.map_err(io("name a template"))?;
+            self.drop_old_templates().await?;
         }
         self.volumes.discard(&new).await.and(made)?;
         Ok(file)
@@ -46,6 +49,7 @@ impl Docker {
 
     async fn make_template(
         &self,
+        name: &str,
         template: &Template,
         size_bytes: u64,
         new: &Path,
@@ -55,21 +59,44 @@ impl Docker {
         disk::mount(&file, &at).await?;
         // Programs that want an empty folder would stumble over it; e2fsck makes it again when it needs it.
         tokio::fs::remove_dir(at.join("lost+found")).await.map_err(io("empty a template"))?;
-        self.fill(template, bind(at.to_string_lossy().into_owned(), "", false)).await?;
+        self.fill(name, template, bind(at.to_string_lossy().into_owned(), "", false)).await?;
         disk::unmount(&at).await?;
         let flushed = tokio::fs::File::open(&file).await.map_err(io("flush a template"))?;
         flushed.sync_all().await.map_err(io("flush a template"))
     }
 
+    /// Removes the templates of images that are gone, or were built again.
+    async fn drop_old_templates(&self) -> Result<(), EngineError> {
+        let images = self
+            .client()
+            .await?
+            .list_images(Some(ListImagesOptions { all: true, ..ListImagesOptions::default() }))
+            .await;
+        let kept: HashSet<_> = images.map_err(failed)?.iter().map(|image| short(&image.id)).collect();
+        for file in entries(&self.volumes.templates()).await? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let image = name.split('-').next().unwrap_or_default();
+            if !kept.contains(image) {
+                tokio::fs::remove_file(&file).await.map_err(io("remove an old template"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Copies the template's folder, with its owner and mode, into what `mount` mounts: as an archive out of one
     /// container into another. Both are never started, so nothing of the image runs. They are two, because the engine
     /// lets nobody write into a container while it is read.
-    pub(super) async fn fill(&self, template: &Template, mount: Mount) -> Result<(), EngineError> {
+    /// What a kill left of an earlier try for the same volume or template is removed first.
+    pub(super) async fn fill(
+        &self,
+        purpose: &str,
+        template: &Template,
+        mount: Mount,
+    ) -> Result<(), EngineError> {
         let Some(folder) = Path::new(&template.path).file_name().map(|name| name.to_string_lossy()) else {
             return Err(EngineError::Refused(format!("{} is no folder", template.path)));
         };
-        let source = mount.source.clone().unwrap_or_default();
-        let name = format!("fondaco-filling-{}", short(&format!("{} {source}", self.settings.installation)));
+        let name = format!("fondaco-filling-{}", short(&format!("{} {purpose}", self.settings.installation)));
         let (from, to) = (format!("{name}-from"), format!("{name}-to"));
         // What the folder has beside other files becomes what the volume has, since both have the same last name.
         let mount = Mount { target: Some(format!("{FOLDER}/{folder}")), ..mount };
@@ -89,7 +116,6 @@ impl Docker {
         template: &Template,
         mounts: Vec<Mount>,
     ) -> Result<(), EngineError> {
-        // Left over from one that was killed.
         self.drop_filling(name).await?;
         let body = ContainerCreateBody {
             image: Some(template.image.clone()),
@@ -117,6 +143,21 @@ impl Docker {
             UploadToContainerOptions { path: FOLDER.to_owned(), ..UploadToContainerOptions::default() };
         let uploaded = client.upload_to_container(to, Some(upload), bollard::body_try_stream(archive)).await;
         uploaded.map_err(failed)
+    }
+
+    /// Removes what processes that are gone left of filling volumes.
+    pub(super) async fn sweep_fillings(
+        &self,
+        client: &bollard::Docker,
+    ) -> Result<(), bollard::errors::Error> {
+        let label = format!("{FILLING}={}", self.settings.installation);
+        let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
+        let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+        for left in client.list_containers(Some(options)).await? {
+            let options = RemoveContainerOptions { force: true, v: true, link: false };
+            client.remove_container(&left.id.unwrap_or_default(), Some(options)).await?;
+        }
+        Ok(())
     }
 
     async fn drop_filling(&self, name: &str) -> Result<(), EngineError> {

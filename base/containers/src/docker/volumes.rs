@@ -140,7 +140,7 @@ impl Place {
     }
 }
 
-async fn entries(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
+pub(super) async fn entries(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     let mut found = Vec::new();
     let mut entries = tokio::fs::read_dir(folder).await.map_err(io("list a folder"))?;
     while let Some(entry) = entries.next_entry().await.map_err(io("list a folder"))? {
@@ -228,7 +228,7 @@ impl Docker {
         };
         client.create_volume(request).await.map_err(failed)?;
         if let Some(template) = &volume.template {
-            self.fill(template, engine_mount(name, "")).await?;
+            self.fill(name, template, engine_mount(name, "")).await?;
         }
         write(&folder, &About { filled: true, ..about }).await
     }

@@ -127,3 +127,35 @@ impl Memory {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use kernel::Timestamp;
+
+    use super::*;
+    use crate::{Driver, Labels, Network};
+
+    async fn run(seed: u64) -> (Vec<bool>, usize) {
+        let memory = Memory::new("home", Clock::fixed(Timestamp::from_secs(0)));
+        memory.set_faults(seed, Faults { before: 300, after: 300, mischief: 0 });
+        let mut answers = Vec::new();
+        for i in 0..40_u8 {
+            let subnet = format!("10.0.{i}.0/24").parse().unwrap();
+            let network = Network { name: format!("n{i}"), labels: Labels::new(), subnet };
+            answers.push(memory.ensure_network(&network).await.is_ok());
+        }
+        memory.set_faults(0, Faults::default());
+        let made = memory.seen().await.unwrap().networks.len();
+        (answers, made)
+    }
+
+    #[tokio::test]
+    async fn faults_come_before_and_after_the_effect_and_follow_from_the_seed() {
+        let (answers, made) = run(7).await;
+        let told = answers.iter().filter(|answer| **answer).count();
+        assert!(told < made && made < answers.len(), "{told} told of {made} made");
+        assert_eq!(run(7).await, (answers.clone(), made));
+        assert_ne!(run(8).await.0, answers);
+    }
+}
