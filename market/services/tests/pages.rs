@@ -256,6 +256,7 @@ async fn what_has_no_backups_says_so() {
         let refused = browser.form(&backups, "do=make").await;
         assert_eq!(refused.status, 422);
         refused.has("This service has no backups.");
+        browser.market.reconciler().pass().await.unwrap();
         let gone = browser.form(&backups, "do=restore&backup=backup-0193").await;
         assert_eq!(gone.status, 404);
     })

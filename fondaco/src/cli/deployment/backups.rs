@@ -9,7 +9,7 @@ use super::super::args::{Part, Waited};
 use super::super::client::{Client, Query, checked_id};
 use super::super::failure::{Failure, code};
 use super::super::terminal::Terminal;
-use super::path;
+use super::{path, show_credentials};
 
 /// How long between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
@@ -30,7 +30,7 @@ pub(super) async fn list_all(
     let found = list(&answer, "backups");
     let row = |backup: &Value| {
         vec![
-            text(backup, "id"),
+            text(backup, "backupId"),
             text(backup, "state"),
             size(backup),
             time(backup, "createdAt"),
@@ -40,7 +40,9 @@ pub(super) async fn list_all(
     terminal.table(&["id", "state", "size", "made", "why"], found.iter().map(row).collect());
     terminal.more(found.len(), part.offset, &answer);
     match found.iter().find(|backup| text(backup, "state") == "done") {
-        Some(backup) => terminal.hint(format!("fondaco deployment restore {which} {}", text(backup, "id"))),
+        Some(backup) => {
+            terminal.hint(format!("fondaco deployment restore {which} {}", text(backup, "backupId")))
+        }
         None => terminal.hint(format!("fondaco deployment backup {which}")),
     }
     Ok(())
@@ -61,7 +63,7 @@ pub(super) async fn make(terminal: &Terminal, client: &Client, which: &Waited) -
     if terminal.json {
         terminal.data_json(&backup);
     } else {
-        terminal.data(text(&backup, "id"));
+        terminal.data(text(&backup, "backupId"));
     }
     terminal.done(if which.wait.detach {
         "The backup is on its way.".to_owned()
@@ -79,7 +81,7 @@ async fn checked(
     mut backup: Value,
     which: &Waited,
 ) -> Result<Value, Failure> {
-    let (id, began) = (text(&backup, "id"), Instant::now());
+    let (id, began) = (text(&backup, "backupId"), Instant::now());
     let mut said = String::new();
     loop {
         let state = text(&backup, "state");
@@ -111,13 +113,13 @@ async fn checked(
 
 async fn find(client: &Client, path: &str, id: &str) -> Result<Value, Failure> {
     let answer = client.get(path, Query::default()).await?;
-    let found = list(&answer, "backups").iter().find(|backup| text(backup, "id") == id).cloned();
+    let found = list(&answer, "backups").iter().find(|backup| text(backup, "backupId") == id).cloned();
     found.ok_or_else(|| {
         Failure::new(code::NOT_FOUND, "cli.no_backup", "The backup is gone", "It was removed.")
     })
 }
 
-/// Reads a backup back.
+/// Reads a backup back, into the deployment itself or into a new one.
 pub(super) async fn restore(
     terminal: &Terminal,
     client: &Client,
@@ -128,21 +130,33 @@ pub(super) async fn restore(
     let path = path(client, which).await?;
     checked_id("backup", backup)
         .map_err(|failure| failure.next(format!("fondaco deployment backups {which}")))?;
-    if to.is_none() {
-        terminal.confirm(&format!("Replace what {which} keeps by what the backup has?"))?;
+    if let Some(name) = to {
+        return restore_into(terminal, client, &path, backup, name).await;
     }
-    let body = match to {
-        Some(name) => json!({"backupId": backup, "name": name}),
-        None => json!({"backupId": backup}),
-    };
-    let answer = client.post(&format!("{path}/restore"), None, &body).await?;
+    terminal.confirm(&format!("Replace what {which} keeps by what the backup has?"))?;
+    let answer = client.post(&format!("{path}/restore"), None, &json!({"backupId": backup})).await?;
     if terminal.json {
         terminal.data_json(&answer);
     }
-    terminal.done(match to {
-        Some(name) => format!("{name} is being made from the backup."),
-        None => format!("{which} is being brought back to the backup."),
-    });
-    terminal.hint(format!("fondaco deployment show {}", to.unwrap_or(which)));
+    terminal.done(format!("{which} is being brought back to the backup."));
+    terminal.hint(format!("fondaco deployment show {which}"));
+    Ok(())
+}
+
+/// Makes a deployment of the same service and plan that begins with the backup.
+async fn restore_into(
+    terminal: &Terminal,
+    client: &Client,
+    path: &str,
+    backup: &str,
+    name: &str,
+) -> Result<(), Failure> {
+    let known = client.get(path, Query::default()).await?;
+    let config = json!({"tier": text(&known, "tier"), "region": text(&known, "region"), "backupId": backup});
+    let body = json!({"serviceId": text(&known, "serviceId"), "name": name, "config": config});
+    let made = client.post("/api/deployments", None, &body).await?;
+    show_credentials(terminal, &made);
+    terminal.done(format!("{name} is being made from the backup. Its password is not shown again."));
+    terminal.hint(format!("fondaco deployment show {}", text(&made, "deploymentId")));
     Ok(())
 }

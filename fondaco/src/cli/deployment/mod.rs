@@ -142,8 +142,8 @@ impl Commands<'_> {
             ("address", text(&known, "endpoint")),
             ("made", time(&known, "createdAt")),
             ("undo within", undo.unwrap_or_default()),
-            ("requests", number(metrics, "requests")),
-            ("errors", number(metrics, "errors")),
+            ("requests", measured(metrics, "requests", "")),
+            ("errors", measured(metrics, "errors", "")),
             ("answers in", measured(metrics, "avgResponseTime", "ms")),
             ("uptime", measured(metrics, "uptime", "%")),
             ("cost so far", money(billing, "currentCostMinor")),
@@ -258,10 +258,11 @@ impl Commands<'_> {
     }
 }
 
-/// A figure with its unit; empty where there is none.
+/// A figure with its unit, to the hundredth; empty where there is none, or nothing was measured.
 fn measured(value: &Value, name: &str, unit: &str) -> String {
-    let number = value.get(name).filter(|number| number.is_number());
-    number.map_or_else(String::new, |number| format!("{number} {unit}"))
+    let number = value.get(name).and_then(Value::as_f64).filter(|number| *number > 0.0);
+    let rounded = number.map(|number| (number * 100.0).round() / 100.0);
+    rounded.map_or_else(String::new, |number| format!("{number} {unit}").trim_end().to_owned())
 }
 
 /// Prints how to connect: the address alone on standard output, so that it can be piped; its parts beside it.
