@@ -111,62 +111,81 @@ impl From<ServiceError> for Problem {
                 "services.not_found",
                 format!("There is no such {kind}, or it is not yours to see."),
             ),
-            ServiceError::NameTaken => Self::conflict(
-                "services.name_taken",
-                "Another deployment of this account has this name. Nothing was changed.",
-            )
-            .next("Choose another name."),
-            ServiceError::TooManyFree => Self::conflict(
-                "services.too_many_free",
-                "This account has as many deployments running on free plans as it may. Nothing was changed.",
-            )
-            .next("Stop or delete one, or choose a plan with a price."),
-            ServiceError::NotBought => Self::new(
-                402,
-                "services.not_bought",
-                "This plan has a price, and deployments cannot be paid for in this market yet. Nothing was made.",
-            )
-            .next("Choose a free plan."),
-            ServiceError::NoPort => Self::unavailable(
-                "services.no_port",
-                "Every port for deployments is in use. Nothing was made.",
-            )
-            .next("Try again later, or let the operator widen services.ports."),
-            ServiceError::NotAvailable(missing) => Self::unavailable(
-                "services.not_available",
-                format!("This service cannot be deployed here: {} Nothing was made.", missing.reason),
-            )
-            .next(missing.remedy),
-            ServiceError::NotNow(status) => Self::conflict(
-                "services.not_now",
-                format!("This cannot be done while the deployment is {status}. Nothing was changed."),
-            )
-            .next("Look at its status, and try again when it changed."),
-            ServiceError::Gone => Self::gone(
-                "services.gone",
-                "The deployment is removed for good. It cannot be brought back.",
-            ),
-            ServiceError::NotOffered(what) => Self::conflict(
-                "services.not_offered",
-                format!("This service has no {what}. Nothing was changed."),
-            ),
-            ServiceError::TooManyBackups => Self::conflict(
-                "services.too_many_backups",
-                "This deployment has 50 backups, and no more are kept. Nothing was made.",
-            )
-            .next("Remove one that is no longer needed."),
-            ServiceError::Shrinks => Self::conflict(
-                "services.disk_shrinks",
-                "The plan has less room on disk than the deployment has now. Nothing was changed.",
-            )
-            .next("Choose a plan with as much room, or move what it keeps to a new deployment."),
-            ServiceError::Vault(_) => Self::unavailable(
-                "services.sealed",
-                "The credentials cannot be opened with the keys that are configured.",
-            )
-            .next("Let the operator put the earlier encryption key back."),
-            ServiceError::Engine(error) => engine(&error),
+            error @ (ServiceError::NameTaken
+            | ServiceError::TooManyFree
+            | ServiceError::NotBought
+            | ServiceError::NoPort
+            | ServiceError::NotAvailable(_)) => cannot_be_made(error),
+            error => cannot_be_done(error),
         }
+    }
+}
+
+/// Why there is no new deployment.
+fn cannot_be_made(error: ServiceError) -> Problem {
+    match error {
+        ServiceError::NameTaken => Problem::conflict(
+            "services.name_taken",
+            "Another deployment of this account has this name. Nothing was changed.",
+        )
+        .next("Choose another name."),
+        ServiceError::TooManyFree => Problem::conflict(
+            "services.too_many_free",
+            "This account has as many deployments running on free plans as it may. Nothing was changed.",
+        )
+        .next("Stop or delete one, or choose a plan with a price."),
+        ServiceError::NotBought => Problem::new(
+            402,
+            "services.not_bought",
+            "This plan has a price, and deployments cannot be paid for in this market yet. Nothing was made.",
+        )
+        .next("Choose a free plan."),
+        ServiceError::NoPort => Problem::unavailable(
+            "services.no_port",
+            "Every port for deployments is in use. Nothing was made.",
+        )
+        .next("Try again later, or let the operator widen services.ports."),
+        ServiceError::NotAvailable(missing) => Problem::unavailable(
+            "services.not_available",
+            format!("This service cannot be deployed here: {} Nothing was made.", missing.reason),
+        )
+        .next(missing.remedy),
+        error => cannot_be_done(error),
+    }
+}
+
+/// Why nothing becomes of what is there.
+fn cannot_be_done(error: ServiceError) -> Problem {
+    match error {
+        ServiceError::NotNow(status) => Problem::conflict(
+            "services.not_now",
+            format!("This cannot be done while the deployment is {status}. Nothing was changed."),
+        )
+        .next("Look at its status, and try again when it changed."),
+        ServiceError::Gone => {
+            Problem::gone("services.gone", "The deployment is removed for good. It cannot be brought back.")
+        }
+        ServiceError::NotOffered(what) => Problem::conflict(
+            "services.not_offered",
+            format!("This service has no {what}. Nothing was changed."),
+        ),
+        ServiceError::TooManyBackups => Problem::conflict(
+            "services.too_many_backups",
+            "This deployment has 50 backups, and no more are kept. Nothing was made.",
+        )
+        .next("Remove one that is no longer needed."),
+        ServiceError::Shrinks => Problem::conflict(
+            "services.disk_shrinks",
+            "The plan has less room on disk than the deployment has now. Nothing was changed.",
+        )
+        .next("Choose a plan with as much room, or move what it keeps to a new deployment."),
+        ServiceError::Vault(_) => Problem::unavailable(
+            "services.sealed",
+            "The credentials cannot be opened with the keys that are configured.",
+        )
+        .next("Let the operator put the earlier encryption key back."),
+        ServiceError::Engine(error) => engine(&error),
+        error => Problem::internal("services.invalid", error.to_string()),
     }
 }
 

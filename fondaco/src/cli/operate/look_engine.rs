@@ -19,7 +19,7 @@ pub(super) async fn engine(config: &Config) -> Vec<Finding> {
         state: folder,
         disks: config.services.disks,
     };
-    let install = "install Docker (on Debian: apt-get install docker.io) and let this user reach its socket; \
+    let install = "install a Docker engine, such as Debian's package of it, and let this user reach its socket; \
                    everything but deployments works without";
     let about = match Docker::open(settings).await {
         Ok(engine) => engine.about().await.map(|about| (engine, about)),

@@ -143,17 +143,7 @@ impl Reconciler {
                     Some(None) => {}
                     None => (changes, observed) = (None, None),
                 },
-                _ = sample.tick() => {
-                    if sampling.is_empty() {
-                        let this = self.clone();
-                        sampling.spawn(async move {
-                            let mut sampler = this.inner.sampler.lock().await;
-                            if let Err(error) = this.sample(&mut sampler).await {
-                                tracing::warn!(%error, "figures of deployments could not be taken");
-                            }
-                        });
-                    }
-                }
+                _ = sample.tick() => self.begin_sample(&mut sampling),
                 Some(_) = backup.join_next() => {}
                 Some(_) = sampling.join_next() => {}
                 _ = look.tick() => {
@@ -163,10 +153,7 @@ impl Reconciler {
                         Ok(()) => {}
                         Err(error) => tracing::warn!(%error, "deployments could not be looked at"),
                     }
-                    if backup.is_empty() && let Ok(Some(next)) = self.next_backup().await {
-                        let this = self.clone();
-                        backup.spawn(async move { this.make_backup(next).await });
-                    }
+                    self.begin_backup(&mut backup).await;
                     if changes.is_none() {
                         changes = self.room.engine.changes().await.ok();
                     }
@@ -176,6 +163,29 @@ impl Reconciler {
         tracing::debug!("another process orchestrates from now on");
         turns.shutdown().await;
         self.under_way().clear();
+    }
+
+    /// Takes the figures, unless that is done already.
+    fn begin_sample(&self, sampling: &mut JoinSet<()>) {
+        if sampling.is_empty() {
+            let this = self.clone();
+            sampling.spawn(async move {
+                let mut sampler = this.inner.sampler.lock().await;
+                if let Err(error) = this.sample(&mut sampler).await {
+                    tracing::warn!(%error, "figures of deployments could not be taken");
+                }
+            });
+        }
+    }
+
+    /// Makes the next backup, one at a time.
+    async fn begin_backup(&self, backup: &mut JoinSet<()>) {
+        if backup.is_empty()
+            && let Ok(Some(next)) = self.next_backup().await
+        {
+            let this = self.clone();
+            backup.spawn(async move { this.make_backup(next).await });
+        }
     }
 
     /// Looks at everything once and brings it as far as it gets, for tests that have their own time. Gives whether
