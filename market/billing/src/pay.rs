@@ -38,11 +38,11 @@ impl Billing {
             let is_payable = matches!(invoice.kind, Kind::Period | Kind::Change);
             if invoice.state != Standing::Open || !is_payable {
                 // Who sends the same again hears what became of it.
-                let paid = all.into_iter().find(|payment| Some(&payment.id) == invoice.payment.as_ref());
-                return match paid.filter(|_| key.is_some()) {
-                    Some(paid) => Ok(paid),
-                    None => Err(BillingError::NotOpen(invoice.state)),
+                let known = match &new.key {
+                    Some(key) => Payments::of_key(tx, &invoice.buyer, key).await?,
+                    None => None,
                 };
+                return known.ok_or(BillingError::NotOpen(invoice.state));
             }
             let is_waiting = |payment: &Payment| {
                 payment.state.is_open() && payment.next_action.is_some()
