@@ -136,7 +136,7 @@ pub static KEYS: &[Key] = &[
     key("services.host", Kind::Text, Some("127.0.0.1"), "The name or address under which deployments are reached; {id} in it becomes the deployment's id."),
     key("services.listen", Kind::Address, Some("127.0.0.1"), "The address that their ports are opened at; 0.0.0.0 is every one of this machine."),
     key("services.ports", Kind::Text, Some("20000-29999"), "The first and the last port of deployments."),
-    key("services.subnets", Kind::Text, Some("10.208.0.0/12"), "From where the networks of accounts get their addresses, 16 each."),
+    key("services.subnets", Kind::Text, Some("10.208.0.0/12"), "From where the networks of accounts get their addresses, 256 each."),
     key("services.paid", Kind::Choice(&["needed", "off"]), Some("needed"), "Whether plans with a price must be bought; off gives them to everybody for nothing. Off in a demo."),
     key("services.free_deployments", Kind::Count(0, 10_000), Some("1"), "How many deployments of free plans an account may have running."),
     key("services.undo", Kind::Duration, Some("1d"), "How long the removal of a deployment can be undone."),

@@ -88,7 +88,7 @@ pub struct Settings {
     pub host: String,
     /// The first and the last port of deployments.
     pub ports: (u16, u16),
-    /// From where the networks of accounts get their addresses: each one a /28.
+    /// From where the networks of accounts get their addresses: each one a /24.
     pub subnets: Ipv4Net,
     /// Whether what has a price can be deployed.
     pub paid: Paid,

@@ -14,8 +14,8 @@ use crate::template::{Command, Template, Text};
 
 /// The label that says of which deployment something is.
 const DEPLOYMENT: &str = "deployment";
-/// How many bits of an address name a container within a network: a /28 has room for 13.
-const PREFIX: u8 = 28;
+/// How many bits of an address name a container within a network: a /24 has room for 253.
+const PREFIX: u8 = 24;
 
 /// Everything that is known of a deployment before the engine is asked.
 #[derive(Debug)]
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn networks_do_not_overlap_and_end_with_the_range() {
         let owner: AccountId = "user-ada".parse().unwrap();
-        let range: Ipv4Net = "10.0.0.0/24".parse().unwrap();
+        let range: Ipv4Net = "10.0.0.0/20".parse().unwrap();
         let subnet = |number| network(&owner, number, range).map(|network| network.subnet.to_string());
-        assert_eq!(subnet(0).as_deref(), Some("10.0.0.0/28"));
-        assert_eq!(subnet(15).as_deref(), Some("10.0.0.240/28"));
+        assert_eq!(subnet(0).as_deref(), Some("10.0.0.0/24"));
+        assert_eq!(subnet(15).as_deref(), Some("10.0.15.0/24"));
         assert_eq!(subnet(16), None);
         assert_eq!(subnet(u32::MAX), None);
     }

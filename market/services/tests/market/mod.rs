@@ -76,7 +76,10 @@ impl Market {
     }
 
     pub async fn with(store: Store, settings: Settings) -> Self {
-        let clock = Clock::fixed(Timestamp::from_secs(1_800_000_000));
+        Self::at(Clock::fixed(Timestamp::from_secs(1_800_000_000)), store, settings).await
+    }
+
+    pub async fn at(clock: Clock, store: Store, settings: Settings) -> Self {
         let engine = Memory::new("tests", clock.clone()).with_image("test/sleeper");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sleeper.yaml"), SLEEPER).unwrap();
