@@ -43,6 +43,10 @@ bench-registry *ARGS:
 bench-orders *ARGS:
     scripts/bench-orders {{ ARGS }}
 
+# Measure how long deployments take until the real client has its first answer
+bench-deploy *ARGS:
+    scripts/with-docker cargo xtask bench-deploy {{ ARGS }}
+
 # Measure what the way through the relay costs
 bench-relay *ARGS:
     cargo xtask bench-relay {{ ARGS }}

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod deploy;
 mod http;
 mod openapi;
 mod orders;
@@ -34,6 +35,8 @@ enum Task {
     BenchRegistry(bench::Options),
     /// Measure holding and paying over HTTP
     BenchOrders(orders::Options),
+    /// Measure how long deployments take until the real client has its first answer
+    BenchDeploy(deploy::Options),
     /// Measure what the way through the relay costs
     BenchRelay(relay::Options),
 }
@@ -45,6 +48,7 @@ fn main() -> Result<ExitCode> {
         Task::Openapi => openapi::run(&root),
         Task::BenchRegistry(options) => bench::run(&root, &options),
         Task::BenchOrders(options) => orders::run(&root, &options),
+        Task::BenchDeploy(options) => deploy::run(&root, &options),
         Task::BenchRelay(options) => relay::run(&root, &options),
     }
 }
