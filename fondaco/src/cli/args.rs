@@ -15,7 +15,7 @@ pub(crate) use admin::{
     Admin, AdminAudit, AdminJob, AdminJobList, AdminJobs, AdminToken, AdminUser, AdminUserCreate,
     AdminUserList, AdminUserName,
 };
-pub(crate) use deploy::{Deploy, Deployment, Logs, Service, Services, Wait, Waited};
+pub(crate) use deploy::{Deploy, Deployment, Logs, Offered, Services, Wait, Waited};
 pub(crate) use market::{
     Browse, CheckIn, Download, Format, Line, Market, NewOrder, Order, Orders, Pay, Refund, Saved, Side, Sort,
     Ticket, Transfer, Units,
@@ -137,7 +137,7 @@ pub(crate) enum Command {
     Services(Services),
     /// Show one service, its plans and its prices.
     #[command(subcommand)]
-    Service(Service),
+    Service(Offered),
     /// Deploy a service: it answers in seconds, and its password is printed once.
     #[command(
         after_help = "Examples:\n  fondaco deploy postgres-managed\n  fondaco deploy postgres-managed --name orders-db --plan pro --region eu-central-1\n  fondaco deploy redis-managed --dry-run"

@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use super::answer::{list, money, number, text};
-use super::args::{Global, Service, Services};
+use super::args::{Global, Offered, Services};
 use super::client::{Client, Query};
 use super::failure::{Failure, code};
 use super::terminal::{Terminal, plain};
 
 /// Runs a command about services.
-pub(crate) async fn run(terminal: &Terminal, global: &Global, command: &Service) -> Result<(), Failure> {
+pub(crate) async fn run(terminal: &Terminal, global: &Global, command: &Offered) -> Result<(), Failure> {
     match command {
-        Service::List(args) => services(terminal, global, args).await,
-        Service::Show { service } => show(terminal, &Client::new(global)?, service).await,
+        Offered::List(args) => services(terminal, global, args).await,
+        Offered::Show { service } => show(terminal, &Client::new(global)?, service).await,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::parse_duration;
 
 /// What can be deployed.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Service {
+pub(crate) enum Offered {
     /// List the services; the same as `fondaco services`.
     #[command(
         visible_alias = "ls",
