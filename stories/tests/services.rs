@@ -106,6 +106,14 @@ impl Town {
                 assert!(left.stdout.is_empty(), "a {kind} is left");
             }
         }
+        // The network goes with the last of them, just after that is said.
+        let account = list["deployments"][0]["account"].as_str().unwrap();
+        let began = Instant::now();
+        let filter = format!("name=fondaco-{account}");
+        while !docker(&["network", "ls", "--quiet", "--filter", &filter]).stdout.is_empty() {
+            assert!(began.elapsed() < PATIENCE, "the network is left");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         let stop = ["relay", "--stop", "--data-dir"];
         let stop = self.market.program().args(stop).arg(self.market.data()).output().unwrap();
         assert!(stop.status.success(), "{stop:?}");

@@ -36,13 +36,29 @@ impl Reconciler {
             if networks.contains(&network.name) || network.name != format!("fondaco-{account}") {
                 continue;
             }
-            let removed = engine.remove_network(&network.name).await;
-            let is_gone = removed.is_ok();
-            report(&network.name, "network", removed);
-            if is_gone && let Err(error) = self.forget_network(account).await {
-                tracing::warn!(%error, account, "the addresses of a network could not be given back");
-            }
+            self.drop_network(account).await;
         }
+    }
+
+    /// Removes the network of an account that has nothing any more.
+    async fn drop_network(&self, account: &str) {
+        let name = format!("fondaco-{account}");
+        let removed = self.room.engine.remove_network(&name).await;
+        let is_gone = removed.is_ok();
+        report(&name, "network", removed);
+        if is_gone && let Err(error) = self.forget_network(account).await {
+            tracing::warn!(%error, account, "the addresses of a network could not be given back");
+        }
+    }
+
+    /// The same at once, when the last deployment of an account is gone.
+    pub(super) async fn drop_network_if_last(&self, account: &str) -> Result<(), StoreError> {
+        let owner = account.to_owned();
+        let count = async move |tx: &mut Tx| tx.one::<(u32,)>(&sql::COUNT_OF_OWNER, args![owner]).await;
+        if self.room.store.read(count).await?.0 == 0 {
+            self.drop_network(account).await;
+        }
+        Ok(())
     }
 
     /// Gives the addresses of an account back, unless it has a deployment again by now.

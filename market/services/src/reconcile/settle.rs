@@ -64,6 +64,7 @@ impl Reconciler {
             (Wanted::Deleted, _) if known.is_to_vanish(self.room.clock.now()) => {
                 self.write(known, Tell::Deleted, String::new(), String::new()).await?;
                 self.watches().remove(&known.id);
+                self.drop_network_if_last(known.owner.as_str()).await?;
                 self.tell_all_doors().await
             }
             (Wanted::Deleted, _) | (_, Status::Stopped) => Ok(()),
