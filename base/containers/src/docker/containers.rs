@@ -8,6 +8,7 @@ use bollard::models::{
     RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, StopContainerOptions};
+use tokio::sync::OwnedMutexGuard;
 
 use super::error::{failed, found, of, status};
 use super::{Docker, FINGERPRINT};
@@ -20,6 +21,8 @@ const LOG_SIZE: &str = "8m";
 const NO_RESOLVER: &str = "192.0.2.1";
 /// The longest grace time, in seconds: beyond it the engine's answer would not be awaited.
 const MAX_GRACE: u64 = 120;
+/// How long to wait for others to come to a network or leave it.
+const TURN: Duration = Duration::from_secs(5);
 
 impl Docker {
     /// What the engine says about a container of ours; `None` where there is none.
@@ -79,6 +82,16 @@ impl Docker {
         }
     }
 
+    /// Engines miscount a network's endpoints when several come and go at the same moment, and then refuse to remove it
+    /// (moby issue 42119): so they come and go one after the other. Who waits too long goes on all the same, so that a
+    /// program that does not end holds up nobody.
+    async fn endpoint_turn(&self, name: &str) -> Result<Option<OwnedMutexGuard<()>>, EngineError> {
+        let network =
+            self.inspect(name).await?.and_then(|seen| seen.host_config?.network_mode).unwrap_or_default();
+        let name = format!("network {network}");
+        Ok(tokio::time::timeout(TURN, self.making.turn(&name)).await.ok())
+    }
+
     pub(super) async fn start_container(
         &self,
         name: &str,
@@ -89,6 +102,7 @@ impl Docker {
         if matches!(state, State::Running | State::Paused) {
             return Ok(());
         }
+        let _turn = self.endpoint_turn(name).await?;
         let answer = self.client().await?.start_container(name, None).await;
         answer.map_err(|error| match status(&error) {
             // A network or volume that is gone is also "not found"; the text says which.
@@ -105,6 +119,7 @@ impl Docker {
         }
         let grace = i32::try_from(grace.as_secs().min(MAX_GRACE)).unwrap_or(i32::MAX);
         let options = StopContainerOptions { t: Some(grace), signal: None };
+        let _turn = self.endpoint_turn(name).await?;
         found(self.client().await?.stop_container(name, Some(options)).await).map(drop)
     }
 
@@ -130,6 +145,7 @@ impl Docker {
 
     pub(super) async fn remove_container(&self, name: &str) -> Result<(), EngineError> {
         if self.inspect(name).await?.is_some() {
+            let _turn = self.endpoint_turn(name).await?;
             // `v` also removes the volumes that an image declares and nobody asked for.
             let options = RemoveContainerOptions { force: true, v: true, link: false };
             found(self.client().await?.remove_container(name, Some(options)).await)?;

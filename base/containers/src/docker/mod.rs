@@ -67,7 +67,7 @@ pub struct Docker {
     settings: Settings,
     client: OnceCell<bollard::Docker>,
     volumes: volumes::Place,
-    /// Who makes a template or a volume now, so that it is made once.
+    /// Who makes a template or a volume now, so that it is made once; who comes to a network or leaves it.
     making: Single,
     started: seen::Started,
 }
