@@ -1,6 +1,7 @@
-//! The API's description: `/openapi.json` for programs, `/docs/api` for people. Both are made once, at start.
+//! The API's description: `/openapi.json` for programs, `/docs/api` for people. Both are made once, when one of them is
+//! first asked for: making them takes more memory than all the rest of a start.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::extract::{FromRef, State};
@@ -68,8 +69,26 @@ struct ReferencePage<'a> {
 #[derive(Clone)]
 struct Docs {
     identity: Identity,
+    /// Where the API is reached.
+    address: Arc<str>,
+    made: Arc<OnceLock<Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
     json: Bytes,
-    reference: Arc<Reference>,
+    reference: Reference,
+}
+
+impl Docs {
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| {
+            let json =
+                Bytes::from(serde_json::to_vec(&document(env!("CARGO_PKG_VERSION"))).unwrap_or_default());
+            let value = serde_json::from_slice(&json).unwrap_or_default();
+            Made { reference: Reference::of(&value, &self.address), json }
+        })
+    }
 }
 
 impl FromRef<Docs> for Identity {
@@ -80,24 +99,21 @@ impl FromRef<Docs> for Identity {
 
 /// `/openapi.json` and `/docs/api`.
 pub(super) fn routes(identity: Identity, address: &str) -> Routes {
-    let document = document(env!("CARGO_PKG_VERSION"));
-    let json = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
-    let value = serde_json::from_slice(&json).unwrap_or_default();
-    let reference = Arc::new(Reference::of(&value, address));
     Routes::new()
         .get("/openapi.json", Access::Public, openapi)
         .get("/docs/api", Access::Public, page)
-        .with_state(Docs { identity, json, reference })
+        .with_state(Docs { identity, address: address.into(), made: Arc::default() })
 }
 
 async fn openapi(State(docs): State<Docs>) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], docs.json).into_response()
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], docs.made().json.clone())
+        .into_response()
 }
 
 async fn page(State(docs): State<Docs>, visit: Visit) -> Response {
     let shell =
         visit.shell.page("API", "api").describe("Every path of the HTTP API, with its fields and answers.");
-    let page = ReferencePage { shell, reference: &docs.reference };
+    let page = ReferencePage { shell, reference: &docs.made().reference };
     web::face::html(&page.shell, &page)
 }
 
