@@ -73,7 +73,7 @@ fn limit() -> Result<Figure> {
         name: "bare SQLite, orders/s".to_owned(),
         value: limit::bare_sqlite(folder.path())?,
         target: Target::Shown,
-        detail: "the limit of this machine: rows alone, 64 to a commit; 28,491 on the targets' machine"
+        detail: "the limit of this machine: rows alone, 64 to a commit"
             .to_owned(),
     })
 }
