@@ -73,8 +73,7 @@ fn limit() -> Result<Figure> {
         name: "bare SQLite, orders/s".to_owned(),
         value: limit::bare_sqlite(folder.path())?,
         target: Target::Shown,
-        detail: "the limit of this machine: rows alone, 64 to a commit"
-            .to_owned(),
+        detail: "the limit of this machine: rows alone, 64 to a commit".to_owned(),
     })
 }
 
