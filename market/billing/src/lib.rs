@@ -47,6 +47,7 @@ pub use page::pages;
 pub use room::{Billing, Settings};
 pub use subscription::{PayBy, Plan, State, Subscription, SubscriptionId};
 pub use usage::{Counted, Refusal, Usage};
+pub use write::subscriptions_of;
 
 /// This room's tables.
 pub const MIGRATIONS: store::Migrations =

@@ -28,6 +28,12 @@ sql! {
         current_period, period_start, period_end, renews_at, cancel_at_end, pay_by, credit_minor, \
         grace_ends_at, limit_minor, limit_told, open_quantity, end_reason, updated_at, ended_at from \
         subscription where order_id = $1 order by line for update";
+    pub(crate) LIST_OF_ORDERS = "select id, order_id, line, buyer, placed_by, seller, listing, kind, title, country, region, \
+        currency, quantity, version, created_at, offer, offer_name, unit_price_minor, period, meter, \
+        next_offer, next_offer_name, next_price_minor, next_period, state, anchor, anchor_period, \
+        current_period, period_start, period_end, renews_at, cancel_at_end, pay_by, credit_minor, \
+        grace_ends_at, limit_minor, limit_told, open_quantity, end_reason, updated_at, ended_at from \
+        subscription where order_id in each($1)";
     /// Compare and set: state and version are what was read.
     pub(crate) MOVE_SUBSCRIPTION = "update subscription set offer = $4, offer_name = $5, unit_price_minor = $6, period = $7, next_offer \
         = $8, next_offer_name = $9, next_price_minor = $10, next_period = $11, state = $12, anchor = $13, \

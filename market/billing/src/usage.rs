@@ -79,7 +79,21 @@ impl Billing {
             return Err(BillingError::field("/records", "Send 1 to 1,000 records."));
         }
         let (room, by, now) = (self.clone(), by.clone(), by.now());
-        let write = async move |tx: &mut Tx| count(tx, now, &room, &by, &records).await;
+        let write = async move |tx: &mut Tx| count(tx, now, &room, Some(&by), &records).await;
+        self.store.write(write).await
+    }
+
+    /// Counts what this market itself measured for whoever sells it, such as the time that a service ran. As
+    /// [`Billing::count`], without asking who may.
+    ///
+    /// # Errors
+    /// [`BillingError::Invalid`] for an empty batch or one of more than 1,000 records.
+    pub async fn count_measured(&self, records: Vec<Usage>) -> Result<Counted, BillingError> {
+        if !(1..=MAX_RECORDS).contains(&records.len()) {
+            return Err(BillingError::field("/records", "Send 1 to 1,000 records."));
+        }
+        let (room, now) = (self.clone(), self.clock.now());
+        let write = async move |tx: &mut Tx| count(tx, now, &room, None, &records).await;
         self.store.write(write).await
     }
 }
@@ -88,10 +102,10 @@ async fn count(
     tx: &mut Tx,
     now: Timestamp,
     room: &Billing,
-    by: &Caller,
+    by: Option<&Caller>,
     records: &[Usage],
 ) -> Result<Counted, BillingError> {
-    let actor = by.account()?;
+    let actor = by.map(Caller::account).transpose()?;
     let mut known: BTreeMap<&SubscriptionId, Option<Subscription>> = BTreeMap::new();
     // Locked in the order of their ids, so that two batches never wait for each other.
     for record in records {
@@ -103,7 +117,8 @@ async fn count(
             Err(BillingError::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
-        *sub = found.filter(|sub| actor.speaks_for(&sub.seller, OrgRole::Admin));
+        *sub =
+            found.filter(|sub| actor.is_none_or(|actor| actor.speaks_for(&sub.seller, OrgRole::Admin)));
     }
     let mut counted = Counted::default();
     let mut added: BTreeMap<&SubscriptionId, i64> = BTreeMap::new();

@@ -1,7 +1,8 @@
 //! How subscriptions and invoices are written: every change is a compare-and-set on state and version.
 
 use kernel::Timestamp;
-use store::{Tx, args};
+use orders::OrderId;
+use store::{Tx, args, json_list};
 
 use crate::error::BillingError;
 use crate::invoice::{Invoice, InvoiceId, InvoiceLine, Standing};
@@ -12,6 +13,17 @@ use crate::{period, sql};
 pub(crate) async fn lock(tx: &mut Tx, id: &SubscriptionId) -> Result<Subscription, BillingError> {
     let found: Option<Subscription> = tx.first(&sql::LOCK_SUBSCRIPTION, args![id]).await?;
     found.ok_or(BillingError::NotFound("subscription"))
+}
+
+/// What these orders began, also what is over: for rooms above, after their own permission checks.
+///
+/// # Errors
+/// [`store::StoreError`].
+pub async fn subscriptions_of<'a>(
+    tx: &mut Tx,
+    orders: impl IntoIterator<Item = &'a OrderId>,
+) -> Result<Vec<Subscription>, store::StoreError> {
+    tx.all(&sql::LIST_OF_ORDERS, args![json_list(orders)]).await
 }
 
 /// The invoice, locked until the transaction ends.

@@ -366,6 +366,15 @@ pub async fn account_named(
     tx.first(&crate::sql::FIND_ACCOUNT_NAMED, store::args![name]).await
 }
 
+/// The administrator who is one for the longest time: in whose name the market itself sells, where nobody else is named.
+///
+/// # Errors
+/// [`store::StoreError`] as any statement.
+pub async fn first_administrator(tx: &mut store::Tx) -> Result<Option<UserId>, store::StoreError> {
+    let found: Option<(UserId,)> = tx.first(&crate::sql::FIRST_ADMIN, &[]).await?;
+    Ok(found.map(|(user,)| user))
+}
+
 /// Where to write to an account: a user's address; none for an organisation, and for who is disabled.
 ///
 /// # Errors

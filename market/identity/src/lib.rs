@@ -46,7 +46,7 @@ use store::{Migrations, Store, Tx};
 
 pub use account::{
     AccountId, Email, Name, Names, OrgId, PublicAccount, User, UserId, account_named, accounts, accounts_at,
-    mail_address, names, user_named,
+    first_administrator, mail_address, names, user_named,
 };
 pub use actor::{Actor, Caller, Membership, Via};
 pub use api::{openapi, routes};

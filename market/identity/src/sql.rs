@@ -56,6 +56,8 @@ sql! {
     pub(crate) DELETE_ROLES = "delete from account_role where user_id = $1";
     pub(crate) COUNT_OTHER_ADMINS = "select count(*) from account_role r join account a on a.id = r.user_id \
         where r.role = 'admin' and a.disabled_at is null and r.user_id <> $1";
+    pub(crate) FIRST_ADMIN = "select r.user_id from account_role r join account a on a.id = r.user_id \
+        where r.role = 'admin' and a.disabled_at is null order by r.granted_at, r.user_id limit 1";
     pub(crate) LIST_ROLES = "select role from account_role where user_id = $1";
     pub(crate) INSERT_ROLE = "insert into account_role (user_id, role, granted_at) values ($1, $2, $3) \
         on conflict (user_id, role) do nothing";

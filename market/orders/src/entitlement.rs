@@ -1,5 +1,7 @@
 //! What an account may use: given by a paid order or a subscription, ended by a refund or a lapse.
 
+use std::collections::HashMap;
+
 use identity::AccountId;
 use kernel::{Page, Paging, Timestamp};
 use serde::Serialize;
@@ -80,7 +82,8 @@ pub struct NewEntitlement {
 }
 
 /// The id of the entitlement that a source gives for its line.
-fn id_of(source: &str, number: u32) -> EntitlementId {
+#[must_use]
+pub fn id_of(source: &str, number: u32) -> EntitlementId {
     let tail = source.split_once('-').map_or(source, |(_, tail)| tail);
     // Ids hold nothing that an id may not hold; the fallback is never taken.
     format!("entitlement-{tail}-{number}").parse().unwrap_or_else(|_| EntitlementId::fresh())
@@ -180,6 +183,27 @@ pub async fn is_entitled(
 ) -> Result<bool, StoreError> {
     let (found,): (bool,) = tx.one(&sql::IS_ENTITLED, args![account, subject, now]).await?;
     Ok(found)
+}
+
+/// What these lines of orders gave, by their ids, also what is over.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn of_lines(
+    tx: &mut Tx,
+    lines: impl IntoIterator<Item = (&str, u32)>,
+) -> Result<HashMap<EntitlementId, Entitlement>, StoreError> {
+    let ids = json_list(lines.into_iter().map(|(source, number)| id_of(source, number)));
+    let found: Vec<Entitlement> = tx.all(&sql::LIST_ENTITLEMENTS_BY_ID, args![ids]).await?;
+    Ok(found.into_iter().map(|entitlement| (entitlement.id.clone(), entitlement)).collect())
+}
+
+impl Entitlement {
+    /// Whether it holds at `now`.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && self.ends_at.is_none_or(|at| at > now)
+    }
 }
 
 /// What these accounts may use or might once, the newest first.

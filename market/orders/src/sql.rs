@@ -162,6 +162,8 @@ sql! {
         null and (ends_at is null or ends_at > $3)) then 1 else 0 end";
     pub(crate) LIST_ENTITLEMENTS = "select id, account, subject, kind, title, source, started_at, ends_at, ended_at, version from \
         entitlement where account in each($1) order by started_at desc, id desc limit $2 offset $3";
+    pub(crate) LIST_ENTITLEMENTS_BY_ID = "select id, account, subject, kind, title, source, started_at, ends_at, ended_at, version from \
+        entitlement where id in each($1)";
     pub(crate) COUNT_ENTITLEMENTS = "select count(*) from entitlement where account in each($1)";
     pub(crate) LIST_ENTITLEMENTS_OF_SOURCE = "select id, account, subject, kind, title, source, started_at, ends_at, ended_at, version from \
         entitlement where source = $1 and account = $2 order by id limit 200";

@@ -33,7 +33,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("providers", &["orders"]),
     ("registry", &["orders"]),
     ("tickets", &["orders", "pdf"]),
-    ("services", &["providers"]),
+    ("services", &["providers", "billing"]),
     ("apps", &["providers"]),
 ];
 
