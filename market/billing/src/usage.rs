@@ -117,8 +117,7 @@ async fn count(
             Err(BillingError::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
-        *sub =
-            found.filter(|sub| actor.is_none_or(|actor| actor.speaks_for(&sub.seller, OrgRole::Admin)));
+        *sub = found.filter(|sub| actor.is_none_or(|actor| actor.speaks_for(&sub.seller, OrgRole::Admin)));
     }
     let mut counted = Counted::default();
     let mut added: BTreeMap<&SubscriptionId, i64> = BTreeMap::new();
