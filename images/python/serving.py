@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -59,6 +60,8 @@ class Request:
         self.path = unquote(path, errors="replace")
         self.peer, self.length, self.left = handler.client_address[0], length, length
         self._from = handler.rfile
+        self.waits = handler.headers.get("Expect", "").lower() == "100-continue"
+        self._handler = handler
 
     def words(self):
         """The parameters of the address; of a repeated one the last."""
@@ -67,17 +70,26 @@ class Request:
         except ValueError:
             raise Refused(400, "the address has too many parameters") from None
 
-    def pieces(self, most):
+    def pieces(self, most, seconds=4 * BODY_TIME):
         """The body, piece by piece; one that is longer than `most` bytes is refused before it is read."""
         if self.length > most:
             raise Refused(413, f"the body has {self.length} bytes; at most {most} are taken")
-        until = time.monotonic() + BODY_TIME * 4
+        until = time.monotonic() + seconds
+        self._ask_for_it()
         while self.left:
             piece = self._from.read1(min(self.left, 64 << 10))
             if not piece or time.monotonic() > until:
                 raise ConnectionError("the body did not come whole")
             self.left -= len(piece)
             yield piece
+
+    def _ask_for_it(self):
+        """Tells a sender who waits for that to send the body. Who was refused before sends nothing."""
+        if self.waits and self.left:
+            self._handler.send_response_only(100)
+            self._handler.end_headers()
+            self._handler.wfile.flush()
+        self.waits = False
 
     def body(self, most):
         return b"".join(self.pieces(most))
@@ -135,9 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().handle_one_request()
 
     def handle_expect_100(self):
-        super().handle_expect_100()
-        self.wfile.flush()
-        return True
+        return True  # said when the body is read
 
     def respond(self):
         self.server.await_until(self.connection, None)
@@ -155,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
             response = Response.json({"error": "this program failed; its log says why"}, 500)
         self._drain(request)
         self._send(response)
+        if request is not None and request.left:
+            self._linger()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = respond
 
@@ -174,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _drain(self, request):
         """Reads what is left of a small body, so that the connection can go on; ends it after a large one."""
-        if request is None or request.left > DRAIN:
+        if request is None or request.left > DRAIN or request.waits:
             self.close_connection = True
             return
         try:
@@ -182,6 +194,18 @@ class _Handler(BaseHTTPRequestHandler):
                 pass
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+
+    def _linger(self):
+        """Reads on for a moment: closing while a body comes would take the answer from its reader."""
+        try:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1)
+            until = time.monotonic() + 2
+            while time.monotonic() < until and self.rfile.read1(64 << 10):
+                pass
+        except OSError:
+            pass
 
     def _send(self, response):
         self.send_response_only(response.status)
