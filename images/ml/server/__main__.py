@@ -1,0 +1,47 @@
+"""Starts the server: python3 -m server"""
+
+import os
+import sys
+import threading
+
+import serving
+
+from server import settings
+from server.api import Api
+from server.counts import Counts
+from server.repository import Repository
+from server.s3 import fetch
+
+PORT = 8080
+DATA = "/data"
+EXAMPLES = "/opt/examples"
+
+
+def load(api, chosen):
+    """Loads what there is; then the server says that it serves."""
+    repository = api.repository
+    try:
+        if chosen.model_path == "upload":
+            repository.seed("iris", os.path.join(EXAMPLES, chosen.framework))
+        else:
+            fetch(repository, chosen)
+    except Exception as error:
+        if not os.listdir(repository.models):
+            print(f"The model could not be had: {error}", file=sys.stderr, flush=True)
+            os._exit(serving.BAD_CONFIGURATION)
+        print(f"the model could not be had, the one from before is served: {error}", flush=True)
+    repository.start()
+    api.ready = True
+    print(f"serving {len(repository.all())} models by {chosen.framework}", flush=True)
+
+
+def main():
+    """Serves until it is told to stop."""
+    chosen = settings.read(serving.settings())
+    repository = Repository(DATA, chosen.framework, chosen.threads)
+    api = Api(repository, Counts(), serving.Key(), chosen.seconds)
+    threading.Thread(target=load, args=(api, chosen), daemon=True).start()
+    serving.serve(PORT, api, repository.stop)
+
+
+main()

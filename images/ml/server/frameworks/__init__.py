@@ -1,0 +1,1 @@
+"""How each framework loads a model and runs it: a class `Model(folder)` with `inputs`, `outputs` and `run(arrays)`."""
