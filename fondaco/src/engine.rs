@@ -64,6 +64,7 @@ pub fn settings(config: &Config) -> anyhow::Result<services::Settings> {
         free_deployments: wanted.free_deployments,
         undo: wanted.undo,
         at_once: wanted.at_once,
+        hosted_images: wanted.hosted_images.clone(),
     })
 }
 

@@ -8,8 +8,8 @@ use crate::{Container, EngineError, Network, SecretFile, Volume};
 const MIN_VOLUME_BYTES: u64 = 16 << 20;
 /// The least memory that engines accept.
 const MIN_MEMORY_BYTES: u64 = 6 << 20;
-/// The longest secret: a certificate chain fits.
-const MAX_SECRET_BYTES: usize = 64 * 1024;
+/// The longest secret: certificates, settings and small programs fit.
+const MAX_SECRET_BYTES: usize = 256 * 1024;
 
 type Checked = Result<(), EngineError>;
 

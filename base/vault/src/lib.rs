@@ -13,7 +13,7 @@ const SCHEME: &str = "v1";
 /// The bytes of a nonce: so many that random ones never meet.
 const NONCE: usize = 24;
 /// The longest text that is sealed or opened, in bytes.
-const MAX_LEN: usize = 64 << 10;
+const MAX_LEN: usize = 256 << 10;
 
 /// Why something sealed did not open, or was not sealed.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Vault {
     /// Seals `secret` for `purpose`, such as `webhook:webhook-1`: opening must name the same.
     ///
     /// # Errors
-    /// [`VaultError::TooLong`] above 64 kB.
+    /// [`VaultError::TooLong`] above 256 kB.
     pub fn seal(&self, purpose: &str, secret: &Secret) -> Result<String, VaultError> {
         let text = secret.expose().as_bytes();
         let key = self.keys.first().filter(|_| text.len() <= MAX_LEN).ok_or(VaultError::TooLong)?;

@@ -85,6 +85,18 @@ pub(super) async fn find(client: &Client, service: &str) -> Result<Value, Failur
     })
 }
 
+/// A setting as a row: what stands where nothing is chosen, and what it does.
+fn setting(setting: &Value) -> Vec<String> {
+    let default = match setting.get("default") {
+        _ if setting.get("required") == Some(&Value::Bool(true)) => "required".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(value) => value.to_string(),
+    };
+    let does = format!("{}. {}", text(setting, "title"), text(setting, "help"));
+    vec![text(setting, "name"), text(setting, "kind"), default, does.trim().to_owned()]
+}
+
 async fn show(terminal: &Terminal, client: &Client, service: &str) -> Result<(), Failure> {
     let service = find(client, service).await?;
     if terminal.json {
@@ -115,6 +127,11 @@ async fn show(terminal: &Terminal, client: &Client, service: &str) -> Result<(),
     };
     terminal.data("");
     terminal.table(&["plan", "name", "price", "with"], tiers(&service).iter().map(row).collect());
+    let settings = list(specifications, "settings");
+    if !settings.is_empty() {
+        terminal.data("");
+        terminal.table(&["setting", "kind", "default", "is"], settings.iter().map(setting).collect());
+    }
     terminal.hint(format!("fondaco deploy {}", text(&service, "slug")));
     Ok(())
 }

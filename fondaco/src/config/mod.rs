@@ -304,6 +304,8 @@ pub struct Services {
     pub undo: Duration,
     /// How many deployments are worked on at once.
     pub at_once: usize,
+    /// Which images buyers may choose.
+    pub hosted_images: Vec<String>,
     /// Whether the data plane is a process of its own.
     pub relay: RelayMode,
     /// How long a data plane without deployments goes on.

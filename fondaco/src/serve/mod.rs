@@ -77,6 +77,9 @@ fn for_demo(mut config: Config, demo: bool) -> Config {
     config.payments.sandbox |= demo && config.payments.stripe_key.is_none();
     if demo {
         config.services.paid = crate::config::Paid::Off;
+        if config.services.hosted_images.is_empty() {
+            config.services.hosted_images.push("fondaco/*".to_owned());
+        }
     }
     config
 }

@@ -29,6 +29,11 @@ pub enum Change {
         /// The plan's id.
         plan: String,
     },
+    /// These of its settings shall be so; `null` stands for the default. Its container is made afresh with them.
+    Configure {
+        /// By name.
+        settings: serde_json::Map<String, serde_json::Value>,
+    },
     /// It shall be called otherwise.
     Rename {
         /// The new name.
@@ -56,6 +61,7 @@ impl Change {
             Self::Start => "deployment.started",
             Self::Restart => "deployment.restarted",
             Self::Scale { .. } => "deployment.scaled",
+            Self::Configure { .. } => "deployment.configured",
             Self::Rename { .. } => "deployment.renamed",
             Self::Budget { .. } => "deployment.budget_changed",
             Self::Delete { .. } => "deployment.deleted",
@@ -89,7 +95,11 @@ impl Services {
             sql::note(tx, &known, by.now(), words).await?;
             let details = serde_json::json!({ "name": known.name, "plan": known.plan.id });
             audit::record(tx, &by, change.done(), id.as_str(), Outcome::Done, &details).await?;
-            if matches!(change, Change::Scale { .. } | Change::Rename { .. } | Change::Undelete) {
+            let is_told = matches!(
+                change,
+                Change::Scale { .. } | Change::Configure { .. } | Change::Rename { .. } | Change::Undelete
+            );
+            if is_told {
                 ::events::append(tx, by.now(), &told::Updated::of(&known)).await?;
             }
             room.wake_after(tx, &id);
@@ -151,6 +161,7 @@ impl Services {
             Change::Start if known.wanted == Wanted::Running && known.status != Status::Failed => None,
             Change::Start | Change::Restart => Some(self.begin(tx, by, known, change).await?),
             Change::Scale { plan } => self.scale(tx, by, known, plan).await?,
+            Change::Configure { settings } => self.configure(tx, by, known, settings).await?,
             Change::Rename { name } if *name == known.name => None,
             Change::Rename { name } => {
                 rename(tx, known, name).await?;
@@ -221,6 +232,31 @@ impl Services {
         }
         known.plan = plan.clone();
         Ok(Some("It has another plan."))
+    }
+
+    async fn configure(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        known: &mut Deployment,
+        settings: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Option<&'static str>, ServiceError> {
+        let template = self.template_of(tx, &known.template).await?;
+        let present = self.chosen_of(tx, known, &template).await?;
+        let next = self.chosen(&template, &present, settings).map_err(ServiceError::Invalid)?;
+        if next == present {
+            return Ok(None);
+        }
+        if template.recipe.image(&next) != template.recipe.image(&present) {
+            known.image.clear();
+        }
+        self.keep_chosen(tx, &known.id, &next, by.now()).await?;
+        known.run += 1;
+        if known.wanted == Wanted::Running {
+            known.status = Status::Provisioning;
+            (known.since, known.reason, known.last_lines) = (by.now(), String::new(), String::new());
+        }
+        Ok(Some("It has other settings."))
     }
 
     async fn undelete(&self, tx: &mut Tx, known: &mut Deployment) -> Result<&'static str, ServiceError> {

@@ -7,17 +7,14 @@ use identity::audit::{self, Outcome};
 use identity::{Action, Caller};
 use store::{Tx, args};
 
-use crate::deployment::{Credentials, Deployment, Status, Wanted};
+use crate::deployment::{Credentials, Deployment, Status, Wanted, texts};
 use crate::error::ServiceError;
 use crate::list::own;
-use crate::template::Template;
+use crate::template::{MASK, Template};
 use crate::{DeploymentId, Services, events as told, sql};
 
 /// How long a change of the password is waited for before it is told that it is under way.
 const WAIT: Duration = Duration::from_secs(15);
-/// What stands in place of a secret.
-pub(crate) const MASK: &str = "********";
-
 /// How a deployment is reached, as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct Shown {
@@ -31,6 +28,8 @@ pub struct Shown {
     pub uri: String,
     /// What a person can try.
     pub example: String,
+    /// What was chosen of the service's settings, in the order of the template.
+    pub settings: Vec<(String, serde_json::Value)>,
 }
 
 impl Services {
@@ -53,14 +52,17 @@ impl Services {
     }
 
     /// How it is reached; secrets are hidden unless they shall be shown.
-    pub(crate) fn shown(
+    pub(crate) async fn shown(
         &self,
+        tx: &mut Tx,
         known: &Deployment,
         template: &Template,
         reveal: bool,
     ) -> Result<Shown, ServiceError> {
         let credentials = self.open(known, &known.credentials)?;
+        let chosen = self.chosen_of(tx, known, template).await?;
         let (host, port) = (self.host(&known.id), known.port.unwrap_or_default().to_string());
+        let texts = texts(known, template, &chosen, reveal);
         let secret = |name: &str| {
             template.recipe.credentials.iter().any(|(known, rule)| known == name && rule.is_secret())
         };
@@ -68,13 +70,14 @@ impl Services {
             "host" => Some(host.as_str()),
             "port" => Some(port.as_str()),
             name if secret(name) && !reveal => Some(MASK),
-            name => credentials.get(name),
+            name => credentials.get(name).or_else(|| texts.get(name).map(String::as_str)),
         };
         let (uri, example) = (template.recipe.uri.fill(value), template.recipe.example.fill(value));
         let named = template.recipe.credentials.iter();
         let named =
             named.map(|(name, _)| (name.clone(), value(name).unwrap_or_default().to_owned())).collect();
-        Ok(Shown { uri, example, named, port: known.port, host })
+        let settings = chosen.shown(&template.settings, reveal);
+        Ok(Shown { uri, example, named, settings, port: known.port, host })
     }
 
     /// How a deployment is reached; with `reveal` its secrets too, which is written down.
@@ -92,7 +95,7 @@ impl Services {
             let action = if reveal { Action::Deploy } else { Action::Read };
             let known = own(tx, &by, &id, action).await?;
             let template = room.template_of(tx, &known.template).await?;
-            let shown = room.shown(&known, &template, reveal)?;
+            let shown = room.shown(tx, &known, &template, reveal).await?;
             if reveal {
                 let details = serde_json::json!({ "name": known.name });
                 let action = "deployment.credentials_revealed";
@@ -148,7 +151,7 @@ impl Services {
                     return Ok(None);
                 }
                 let template = room.template_of(tx, &known.template).await?;
-                room.shown(&known, &template, true).map(Some)
+                room.shown(tx, &known, &template, true).await.map(Some)
             };
             if let Some(shown) = self.store.read(look).await? {
                 return Ok(shown);

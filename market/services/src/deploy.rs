@@ -12,7 +12,7 @@ use web::idempotency::{Request, once};
 use crate::credentials::Shown;
 use crate::deployment::{Credentials, Deployment, NewDeployment, check_name, purpose};
 use crate::error::ServiceError;
-use crate::template::{Plan, Pricing, Template};
+use crate::template::{Chosen, Plan, Pricing, Template};
 use crate::{BackupId, DeploymentId, Paid, Services, ports, sql};
 
 /// What was made, with its credentials, which are shown in this answer.
@@ -29,6 +29,7 @@ struct Choice {
     template: Arc<Template>,
     plan: Plan,
     region: String,
+    chosen: Chosen,
     backup: Option<BackupId>,
 }
 
@@ -69,7 +70,7 @@ impl Services {
                 .map_err(|error| store::StoreError::Database(error.to_string()))?;
             let deployment = sql::find(tx, &id).await?;
             let template = room.template_of(tx, &deployment.template).await?;
-            Ok(Made { shown: room.shown(&deployment, &template, true)?, deployment })
+            Ok(Made { shown: room.shown(tx, &deployment, &template, true).await?, deployment })
         };
         self.store.write(deploy).await
     }
@@ -102,11 +103,17 @@ impl Services {
         if region.is_none() {
             wrong("/config/region", format!("Choose one of {}.", template.regions.join(", ")));
         }
+        let chosen = self.chosen(template, &Chosen::default(), &new.settings);
+        let chosen = chosen.unwrap_or_else(|wrong| {
+            errors.extend(wrong);
+            Chosen::default()
+        });
         match (plan, region) {
             (Some(plan), Some(region)) if errors.is_empty() => Ok(Choice {
                 template: Arc::clone(template),
                 plan: plan.clone(),
                 region: region.clone(),
+                chosen,
                 backup: new.backup.clone(),
             }),
             _ => Err(ServiceError::Invalid(errors)),
@@ -183,6 +190,9 @@ impl Services {
             choice.backup,
         ];
         tx.execute(&sql::INSERT_DEPLOYMENT, row).await?;
+        if !template.settings.is_empty() {
+            self.keep_chosen(tx, &id, &choice.chosen, now).await?;
+        }
         let known = sql::find(tx, &id).await?;
         sql::note(tx, &known, now, "It was asked for.").await?;
         let details = serde_json::json!({ "name": name, "service": template.id, "plan": choice.plan.id });

@@ -7,7 +7,7 @@ use kernel::{Secret, Timestamp};
 use serde::Serialize;
 use store::{FromValue, Value};
 
-use crate::template::{Plan, Recipe, Rule};
+use crate::template::{Chosen, Plan, Recipe, Rule, Template};
 use crate::{DeploymentId, ServiceId};
 
 /// The longest name, in characters.
@@ -138,6 +138,26 @@ pub(crate) fn purpose(id: &DeploymentId) -> String {
     format!("deployment:{id}")
 }
 
+/// What every text of a template may use beside the credentials; what is secret is hidden unless it shall be shown.
+pub(crate) fn texts(
+    known: &Deployment,
+    template: &Template,
+    chosen: &Chosen,
+    reveal: bool,
+) -> BTreeMap<String, String> {
+    let plan = &known.plan;
+    let mut texts = chosen.texts(&template.settings, reveal);
+    let own = [
+        ("deployment", known.id.to_string()),
+        ("region", known.region.clone()),
+        ("plan.memoryMb", (plan.memory_bytes >> 20).to_string()),
+        ("plan.cpus", plan.cpu_millis.div_ceil(1000).to_string()),
+        ("plan.diskMb", (plan.disk_bytes >> 20).to_string()),
+    ];
+    texts.extend(own.map(|(name, text)| (name.to_owned(), text)));
+    texts
+}
+
 impl FromValue for Plan {
     fn from_value(value: Value<'_>) -> Result<Self, String> {
         serde_json::from_str(&String::from_value(value)?).map_err(|error| error.to_string())
@@ -219,6 +239,8 @@ pub struct NewDeployment {
     pub plan: Option<String>,
     /// The region; the service's first where absent.
     pub region: Option<String>,
+    /// What is chosen of the service's settings; their defaults where absent.
+    pub settings: serde_json::Map<String, serde_json::Value>,
     /// The backup that it begins with; nothing where absent.
     pub backup: Option<crate::BackupId>,
     /// The organisation whose it is; the caller's own where absent.

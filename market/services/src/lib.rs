@@ -8,6 +8,7 @@
 mod api;
 pub mod backups;
 mod change;
+mod choose;
 mod cost;
 mod credentials;
 mod deploy;
@@ -47,7 +48,7 @@ pub use error::{Missing, ServiceError};
 pub use list::Happened;
 pub use page::pages;
 pub use reconcile::{Doors, Reconciler};
-pub use template::{Catalogue, Category, Plan, Pricing, Template};
+pub use template::{Catalogue, Category, Chosen, Given, Plan, Pricing, Setting, SettingKind, Template};
 
 kernel::id!(
     /// A service of the catalogue.
@@ -67,7 +68,7 @@ kernel::id!(
 store::id_values!(ServiceId, DeploymentId, BackupId);
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("services", "0001_services.sql");
+pub const MIGRATIONS: Migrations = store::migrations!("services", "0001_services.sql", "0002_settings.sql");
 
 /// Whether what has a price can be deployed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +99,8 @@ pub struct Settings {
     pub undo: Duration,
     /// How many deployments are worked on at once.
     pub at_once: usize,
+    /// Which images buyers may choose where a service lets them: references with `*` for any characters. None where empty.
+    pub hosted_images: Vec<String>,
 }
 
 impl Default for Settings {
@@ -111,6 +114,7 @@ impl Default for Settings {
             free_deployments: 1,
             undo: Duration::from_secs(24 * 3600),
             at_once: 8,
+            hosted_images: Vec::new(),
         }
     }
 }

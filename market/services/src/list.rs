@@ -11,7 +11,7 @@ use store::{Tx, args, json_list};
 
 use crate::deployment::{Deployment, Status};
 use crate::error::{Missing, ServiceError};
-use crate::template::Template;
+use crate::template::{Given, Template};
 use crate::{DeploymentId, Services, sql};
 
 /// Something that happened to a deployment.
@@ -52,10 +52,29 @@ const BELIEVED: Duration = Duration::from_secs(10);
 /// What the engine said of an image, and when.
 pub(crate) type Images = Mutex<HashMap<String, (Timestamp, Option<Missing>)>>;
 
+fn no_engine(error: containers::EngineError) -> Missing {
+    Missing {
+        reason: format!("{error}."),
+        remedy: "Install Docker and let Fondaco reach it; `fondaco doctor` says how.".to_owned(),
+    }
+}
+
 impl Services {
     /// Why a service cannot be deployed here; `None` where it can.
     pub async fn missing(&self, template: &Template) -> Option<Missing> {
-        let (now, image) = (self.clock.now(), &template.recipe.image);
+        let now = self.clock.now();
+        let image = match &template.recipe.image {
+            Given::Here(image) => image,
+            Given::Chosen(_) if self.settings.hosted_images.is_empty() => {
+                return Some(Missing {
+                    reason: "the operator of this market lets no images of buyers run.".to_owned(),
+                    remedy: "Set services.hosted_images to the references that may, such as fondaco/*."
+                        .to_owned(),
+                });
+            }
+            // Whether an engine answers at all is asked by a name that no image has.
+            Given::Chosen(_) => return self.engine.image("fondaco/none:none").await.err().map(no_engine),
+        };
         let known = self.images.lock().unwrap_or_else(PoisonError::into_inner).get(image).cloned();
         if let Some((at, known)) = known
             && now.since(at) < BELIEVED
@@ -68,10 +87,7 @@ impl Services {
                 reason: format!("its image {image} is not on this machine."),
                 remedy: template.recipe.image_from.clone(),
             }),
-            Err(error) => Some(Missing {
-                reason: format!("{error}."),
-                remedy: "Install Docker and let Fondaco reach it; `fondaco doctor` says how.".to_owned(),
-            }),
+            Err(error) => Some(no_engine(error)),
         };
         let entry = (now, found.clone());
         self.images.lock().unwrap_or_else(PoisonError::into_inner).insert(image.clone(), entry);

@@ -37,6 +37,9 @@ sql! {
         credentials = $15, next_credentials = $16, budget_minor = $17, since = $18, undo_until = $19, \
         deployed_at = $20, updated_at = $21, deleted_at = $22, restore_from = $23, \
         version = version + 1 where id = $1 and version = $2";
+    pub(crate) FIND_SETTINGS = "select sealed from deployment_settings where deployment = $1";
+    pub(crate) SET_SETTINGS = "insert into deployment_settings (deployment, sealed, updated_at) values ($1, $2, $3) \
+        on conflict (deployment) do update set sealed = excluded.sealed, updated_at = excluded.updated_at";
     pub(crate) COUNT_OF_OWNER = "select count(*) from deployment where owner = $1 and status <> 'deleted'";
 
     pub(crate) LAST_PORT = "select port from deployment where port is not null order by created_at desc limit 1";

@@ -215,6 +215,40 @@ async fn a_wrong_form_keeps_what_was_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_are_fields_of_both_forms_and_secrets_are_in_neither() {
+    testing::both(&market::migrations(), async |store| {
+        let browser = Browser::on(Market::on(store).await).await;
+        let form = browser.get("/deployments/new?service=tuned").await;
+        form.has("id=\"f-set-words\"").has("name=\"set-count\" type=\"text\" value=\"3\"");
+        form.has("<option value=\"sleep\" selected>").has("&#34;path&#34;: &#34;/&#34;");
+        form.has("type=\"password\" value=\"\" autocomplete=\"new-password\"");
+        let typed = "service=tuned&name=nap&plan=free&region=here&set-mode=sleep&set-count=99&set-routes=5\
+            &secret-token=t0psecret";
+        let wrong = browser.form("/deployments/new", typed).await;
+        assert_eq!(wrong.status, 422);
+        wrong.has("href=\"#f-set-count\"").has("Use a whole number from 1 to 9.").lacks("t0psecret");
+        wrong.has("href=\"#f-set-words\"").has("href=\"#f-set-routes\"");
+        let typed = "service=tuned&name=nap&plan=free&region=here&set-mode=sleep&set-words=good+night\
+            &set-count=&set-loud=yes&set-routes=-+path:+/a&secret-token=t0psecret";
+        let made = browser.form("/deployments/new", typed).await;
+        let id = between(&made.text, "href=\"/deployments/deploy-", "\"").to_owned();
+        let here = format!("/deployments/deploy-{id}/settings");
+        let page = browser.get(&here).await;
+        page.has("value=\"good night\"").lacks("t0psecret").has("value=\"yes\" checked");
+        page.has("name=\"set-count\" type=\"text\" value=\"3\"").has("&#34;path&#34;: &#34;/a&#34;");
+        let wrong = browser.form(&here, "do=configure&set-mode=sleep&set-words=NO").await;
+        assert_eq!(wrong.status, 422);
+        wrong.has("href=\"#f-set-words\"");
+        let told = browser.form(&here, "do=configure&set-mode=sleep&set-words=bye&secret-token=").await;
+        assert_eq!((told.status, told.to.as_str()), (303, here.as_str()));
+        browser.get(&here).await.has("value=\"bye\"").lacks("value=\"yes\" checked");
+        let overview = browser.form(&format!("/deployments/deploy-{id}"), "do=reveal").await;
+        overview.has("say bye t0psecret");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buttons_change_what_is_wanted_and_deleting_can_be_undone() {
     testing::both(&market::migrations(), async |store| {
         let browser = Browser::on(Market::on(store).await).await;

@@ -146,6 +146,41 @@ async fn what_dies_is_started_again_and_what_dies_too_often_is_a_failure_with_a_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_run_with_its_settings_says_why_at_once_until_they_are_others() {
+    both(async |market| {
+        let (ada, reconciler) = (market.person("ada"), market.reconciler());
+        let settings = |mode: &str, words: &str| {
+            let settings = serde_json::json!({ "mode": mode, "words": words });
+            settings.as_object().unwrap().clone()
+        };
+        let new = services::NewDeployment {
+            service: "tuned".into(),
+            settings: settings("refuse", "no such road"),
+            ..market::wanted("one")
+        };
+        let id = market.services.deploy(&ada, new, market::request()).await.unwrap().deployment.id;
+        for _ in 0..3 {
+            reconciler.pass().await.unwrap();
+            market.clock.advance(Duration::from_secs(1));
+        }
+        let failed = find(&market, &id).await;
+        assert_eq!((failed.status, failed.reason.as_str()), (Status::Failed, "no such road"));
+        let events = market.news().await;
+        assert_eq!(events.iter().filter(|kind| *kind == "deployment.failed").count(), 1, "{events:?}");
+        let configure = async |mode, words| {
+            let change = Change::Configure { settings: settings(mode, words) };
+            market.services.change(&market.person("ada"), &id, Expected::Whatever, change).await.unwrap();
+            settle(&market, &reconciler).await;
+            find(&market, &id).await
+        };
+        assert_eq!(configure("refuse", "nor that").await.reason, "nor that");
+        let fine = configure("sleep", "well").await;
+        assert_eq!((fine.status, fine.reason.as_str()), (Status::Running, ""));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_orchestrators_never_work_at_once_and_the_second_adopts_what_runs() {
     both(async |market| {
         let (first, second) = (market.reconciler(), market.reconciler());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use identity::Caller;
 use kernel::{Paging, Problem};
 use market::{Market, code, migrations, request, wanted};
+use serde_json::json;
 use services::{Change, NewDeployment, Status, Wanted};
 use web::Expected;
 use web::idempotency::{Key, Request};
@@ -153,6 +154,116 @@ async fn a_removal_can_be_undone_until_its_time_is_over() {
         let ada = market.person("ada");
         let late = market.services.change(&ada, &id, Expected::Whatever, Change::Undelete).await.unwrap_err();
         assert_eq!(code(late), "services.gone");
+    })
+    .await;
+}
+
+fn object(value: serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
+    value.as_object().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_checked_sealed_shown_without_their_secrets_and_changed() {
+    both(async |market| {
+        let ada = market.person("ada");
+        let tuned =
+            |settings| NewDeployment { service: "tuned".into(), settings: object(settings), ..wanted("one") };
+        let deploy = |settings| market.services.deploy(&ada, tuned(settings), request());
+        let wrong = json!({"count": 10, "words": "A", "mood": "good", "routes": 5, "loud": "maybe"});
+        let problem = Problem::from(deploy(wrong).await.unwrap_err());
+        let pointers: Vec<_> = problem.errors.iter().map(|error| &*error.pointer).collect();
+        assert_eq!(
+            pointers,
+            ["/config/mood", "/config/words", "/config/count", "/config/loud", "/config/routes"]
+        );
+        let problem = Problem::from(deploy(json!({})).await.unwrap_err());
+        assert_eq!(problem.errors[0].detail, "Say this: Words.");
+        let good = json!({"words": "good night", "token": "t0psecret", "routes": "- path: /a"});
+        let made = deploy(good).await.unwrap();
+        assert_eq!(made.shown.example, "say good night t0psecret", "shown once");
+        let id = made.deployment.id;
+        let hidden = market.services.credentials(&ada, &id, false).await.unwrap();
+        assert_eq!(hidden.example, "say good night ********");
+        let shown = |settings: Vec<(String, serde_json::Value)>| serde_json::Map::from_iter(settings);
+        let expected = json!({"mode": "sleep", "words": "good night", "count": 3, "loud": false,
+            "routes": [{"path": "/a"}], "token": "********"});
+        assert_eq!(shown(hidden.settings), object(expected));
+        let look = async |tx: &mut store::Tx| tx.all::<(String,)>(&SEALED, &[]).await;
+        let sealed = market.store.read(look).await.unwrap();
+        assert!(sealed.len() == 1 && !sealed[0].0.contains("t0psecret") && !sealed[0].0.contains("good"));
+
+        let configure = |settings| {
+            let change = Change::Configure { settings: object(settings) };
+            market.services.change(&ada, &id, Expected::Whatever, change)
+        };
+        let before = market.services.deployment(&ada, &id).await.unwrap();
+        let same = configure(json!({"words": "good night", "token": "********"})).await.unwrap();
+        assert_eq!(same.version, before.version, "what is so already changes nothing");
+        let refused = Problem::from(configure(json!({"words": null})).await.unwrap_err());
+        assert_eq!(refused.errors[0].pointer, "/config/words");
+        let changed = configure(json!({"count": 4, "routes": null})).await.unwrap();
+        assert!(changed.run > before.run && changed.status == Status::Provisioning);
+        let open = market.services.credentials(&ada, &id, true).await.unwrap();
+        assert_eq!(open.example, "say good night t0psecret", "what was not named stays");
+        let expected = json!({"mode": "sleep", "words": "good night", "count": 4, "loud": false,
+            "routes": [{"path": "/"}], "token": "t0psecret"});
+        assert_eq!(shown(open.settings), object(expected));
+    })
+    .await;
+}
+
+store::sql! {
+    SEALED = "select sealed from deployment_settings";
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buyers_choose_images_only_where_the_operator_lets_them() {
+    let hoster = market::SLEEPER
+        .replace("svc-sleeper", "svc-hoster")
+        .replace("slug: sleeper", "slug: hoster")
+        .replace("image: test/sleeper", "image: \"{{settings.image}}\"")
+        .replace("number: 1,", "number: \"{{settings.port}}\",")
+        + "settings: [{ name: image, title: Image, kind: text, required: true }, \
+            { name: port, title: Port, kind: number, min: 1, max: 65535, default: 8080 }]";
+    assert!(services::Template::parse(&hoster).is_ok());
+    let optional = hoster.replace("required: true", "required: false");
+    let flaws = services::Template::parse(&optional).unwrap_err();
+    assert!(flaws[0].words.contains("an image is chosen by a required setting"), "{flaws:?}");
+    store::testing::both(&migrations(), async |store| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("hoster.yaml"), &hoster).unwrap();
+        let clock = kernel::Clock::fixed(kernel::Timestamp::from_secs(1_800_000_000));
+        let engine = containers::memory::Memory::new("tests", clock.clone()).with_image("test/sleeper");
+        let open = async |hosted_images: Vec<String>| {
+            let templates = Some(folder.path().to_owned());
+            let settings = services::Settings { templates, hosted_images, ..services::Settings::default() };
+            market::room(&store, &clock, &engine, folder.path(), settings).await
+        };
+        let ada = market::person("ada", clock.now());
+        let hosted = |image: &str| NewDeployment {
+            service: "hoster".into(),
+            settings: object(json!({"image": image})),
+            ..wanted("one")
+        };
+        let closed = open(Vec::new()).await;
+        let refused =
+            Problem::from(closed.deploy(&ada, hosted("test/sleeper"), request()).await.unwrap_err());
+        assert_eq!(refused.errors[0].pointer, "/config/image");
+        let room = open(vec!["test/*".into()]).await;
+        for other in ["evil/x", "test/../x y", "test/x\ny"] {
+            let refused = Problem::from(room.deploy(&ada, hosted(other), request()).await.unwrap_err());
+            assert_eq!(refused.errors[0].pointer, "/config/image", "{other}");
+        }
+        let id = room.deploy(&ada, hosted("test/nothing"), request()).await.unwrap().deployment.id;
+        let reconciler = room.reconciler(services::Doors::Closed);
+        reconciler.pass().await.unwrap();
+        let failed = room.deployment(&ada, &id).await.unwrap();
+        assert!(failed.status == Status::Failed && failed.reason.contains("was not fetched"), "{failed:?}");
+        let settings = object(json!({"image": "test/sleeper"}));
+        let change = Change::Configure { settings };
+        room.change(&ada, &id, Expected::Whatever, change).await.unwrap();
+        reconciler.pass().await.unwrap();
+        assert_eq!(room.deployment(&ada, &id).await.unwrap().status, Status::Running);
     })
     .await;
 }

@@ -126,9 +126,12 @@ impl Machine {
                 container.state = State::Running;
                 container.address = Some(address);
             }
-            Course::Ends { code, stdout } => {
-                let line = |text: &str| LogLine { at: now, stream: Stream::Stdout, text: text.to_owned() };
-                container.log.extend(stdout.lines().map(line));
+            Course::Ends { code, stdout, stderr } => {
+                let said = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
+                for (stream, said) in said {
+                    let line = |text: &str| LogLine { at: now, stream, text: text.to_owned() };
+                    container.log.extend(said.lines().map(line));
+                }
                 let surplus = container.log.len().saturating_sub(LOG_LINES);
                 container.log.drain(..surplus);
                 container.end(code, now);

@@ -16,17 +16,21 @@ pub(super) enum Course {
         code: i64,
         /// What it wrote to standard output.
         stdout: String,
+        /// What it complained of.
+        stderr: String,
     },
 }
 
 /// What these arguments do.
 pub(super) fn course(argv: &[String], secrets: &BTreeMap<String, SecretFile>) -> Course {
-    let ends = |code, stdout| Course::Ends { code, stdout };
+    let ends = |code, stdout| Course::Ends { code, stdout, stderr: String::new() };
     match argv.split_first() {
         Some((program, arguments)) => match program.as_str() {
             "true" => ends(0, String::new()),
             "false" => ends(1, String::new()),
             "echo" => ends(0, arguments.join(" ") + "\n"),
+            // As programs do that are set up wrong (`EX_CONFIG` of sysexits.h).
+            "refuse" => Course::Ends { code: 78, stdout: String::new(), stderr: arguments.join(" ") + "\n" },
             "cat" => match read(arguments, secrets) {
                 Some(text) => ends(0, text),
                 None => ends(1, String::new()),
@@ -46,7 +50,7 @@ fn read(paths: &[String], secrets: &BTreeMap<String, SecretFile>) -> Option<Stri
 pub(super) fn command(argv: &[String], input: &[u8], secrets: &BTreeMap<String, SecretFile>) -> (i64, Bytes) {
     match (argv, course(argv, secrets)) {
         ([cat], _) if cat == "cat" => (0, Bytes::copy_from_slice(input)),
-        (_, Course::Ends { code, stdout }) => (code, stdout.into()),
+        (_, Course::Ends { code, stdout, .. }) => (code, stdout.into()),
         (_, Course::Runs) => (127, Bytes::new()),
     }
 }

@@ -52,6 +52,9 @@ pub(crate) struct Deploy {
     /// Where; the service's first region where absent.
     #[arg(long)]
     pub(crate) region: Option<String>,
+    /// What is chosen besides.
+    #[command(flatten)]
+    pub(crate) settings: Settings,
     /// Make it an organisation's.
     #[arg(long, value_name = "NAME")]
     pub(crate) org: Option<String>,
@@ -64,6 +67,17 @@ pub(crate) struct Deploy {
     /// Names this deployment: said again, it is the same one.
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+}
+
+/// The service's own settings, as `fondaco service show` lists them.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Set one of the service's own settings. Nothing behind the `=` stands for its default.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) values: Vec<String>,
+    /// Set one of them to what a file has, such as a list of routes in JSON or YAML.
+    #[arg(long = "set-file", value_name = "NAME=PATH")]
+    pub(crate) files: Vec<String>,
 }
 
 /// How long to wait for what was asked to come true.
@@ -130,6 +144,18 @@ pub(crate) enum Deployment {
         /// The plan, as `fondaco service show` shows it.
         #[arg(long)]
         plan: String,
+    },
+    /// Change its service's own settings. It starts anew with them; what it keeps stays.
+    #[command(
+        after_help = "Examples:\n  fondaco deployment configure my-api --set upstream=http://orders:8080\n  fondaco deployment configure my-api --set-file routes=routes.json"
+    )]
+    Configure {
+        /// Which, and how long to wait.
+        #[command(flatten)]
+        which: Waited,
+        /// Which of them.
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Call it something else. Its address stays the same.
     #[command(after_help = "Examples:\n  fondaco deployment rename my-database orders-db")]

@@ -8,7 +8,7 @@ use super::super::client::Client;
 use super::super::failure::Failure;
 use super::super::service;
 use super::super::terminal::Terminal;
-use super::{show_credentials, wait};
+use super::{settings, show_credentials, wait};
 
 /// Deploys a service, says each step, and prints how to connect.
 pub(crate) async fn deploy(terminal: &Terminal, global: &Global, args: &Deploy) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ pub(crate) async fn deploy(terminal: &Terminal, global: &Global, args: &Deploy) 
         }
         return Ok(());
     }
-    let body = request(args, &offered, &name, tier);
+    let body = request(args, &offered, &name, tier)?;
     let made = client.post("/api/deployments", args.key.as_deref(), &body).await?;
     let id = text(&made, "deploymentId");
     terminal.say(format!("Made {id}"));
@@ -54,16 +54,17 @@ pub(crate) async fn deploy(terminal: &Terminal, global: &Global, args: &Deploy) 
     Ok(())
 }
 
-fn request(args: &Deploy, offered: &Value, name: &str, tier: &Value) -> Value {
-    let mut config = json!({"tier": text(tier, "id")});
+fn request(args: &Deploy, offered: &Value, name: &str, tier: &Value) -> Result<Value, Failure> {
+    let mut config = settings::read(&args.settings)?;
+    config.insert("tier".to_owned(), text(tier, "id").into());
     if let Some(region) = &args.region {
-        config["region"] = json!(region);
+        config.insert("region".to_owned(), region.as_str().into());
     }
     let mut body = json!({"serviceId": text(offered, "id"), "name": name, "config": config});
     if let Some(org) = &args.org {
         body["organisation"] = json!(org);
     }
-    body
+    Ok(body)
 }
 
 /// A few letters that tell two deployments of one service apart.

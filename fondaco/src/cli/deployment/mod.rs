@@ -4,10 +4,11 @@ mod backups;
 mod connect;
 mod deploy;
 mod logs;
+mod settings;
 mod wait;
 
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::{list, money, number, text, time, time_left};
 use super::args::{Deployment, Global, Part, Wait};
@@ -38,6 +39,9 @@ pub(crate) async fn run(terminal: &Terminal, global: &Global, command: &Deployme
         }
         Deployment::Scale { which, plan } => {
             on.change(&which.deployment, "scale", json!({"tier": plan}), which.wait, "").await
+        }
+        Deployment::Configure { which, settings } => {
+            on.configure(&which.deployment, settings::read(settings)?, which.wait).await
         }
         Deployment::Rename { deployment, name } => on.rename(deployment, name).await,
         Deployment::Rotate { deployment } => on.rotate(deployment).await,
@@ -173,6 +177,24 @@ impl Commands<'_> {
         let mut known = self.client.post(&format!("{path}/{verb}"), None, &body).await?;
         if !wait.detach {
             known = wait::until(self.terminal, self.client, &path, wait.wait, goal).await?;
+        }
+        if self.terminal.json {
+            self.terminal.data_json(&known);
+        }
+        self.terminal.done(format!("{which} is {}.", text(&known, "status")));
+        Ok(())
+    }
+
+    async fn configure(&self, which: &str, config: Map<String, Value>, wait: Wait) -> Result<(), Failure> {
+        if config.is_empty() {
+            return Err(Failure::usage("Say what to change: --set NAME=VALUE or --set-file NAME=PATH.")
+                .next("fondaco service show SERVICE"));
+        }
+        let path = path(self.client, which).await?;
+        let request = self.client.request(Method::PATCH, &self.client.session.api(&path));
+        let mut known = self.client.json(request.json(&json!({"config": config}))).await?;
+        if !wait.detach {
+            known = wait::until(self.terminal, self.client, &path, wait.wait, "").await?;
         }
         if self.terminal.json {
             self.terminal.data_json(&known);

@@ -46,7 +46,7 @@ pub(super) async fn engine(config: &Config) -> Vec<Finding> {
 async fn images(engine: &Docker, catalogue: &Catalogue) -> Finding {
     let (mut own, mut others) = (Vec::new(), Vec::new());
     for template in catalogue.templates() {
-        let image = &template.recipe.image;
+        let services::Given::Here(image) = &template.recipe.image else { continue };
         if !matches!(engine.image(image).await, Ok(Some(_))) {
             let missing = if image.starts_with("fondaco/") { &mut own } else { &mut others };
             missing.push(image.as_str());

@@ -7,7 +7,7 @@ use web::{Failure, Json, Path, Query};
 
 use super::views::ServiceView;
 use crate::error::ServiceError;
-use crate::template::{Category, Plan, Pricing, Template};
+use crate::template::{Category, Plan, Pricing, Setting, SettingKind, Template};
 use crate::{Missing, Services};
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -146,11 +146,75 @@ struct SlaView {
     support: String,
 }
 
+/// What is chosen besides tier and region, in `config`.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SettingView {
+    name: String,
+    title: String,
+    help: String,
+    /// `text`, `number`, `choice`, `toggle` or `document`, which is a JSON object or list.
+    kind: &'static str,
+    required: bool,
+    /// What it is where nothing is chosen.
+    default: Option<serde_json::Value>,
+    /// Whether it is never shown again.
+    secret: bool,
+    /// Of a text: what it must look like, a regular expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
+    /// Of a text, the most characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_length: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<i64>,
+    /// Of a choice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    options: Vec<String>,
+    /// Of a document, the most bytes as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_bytes: Option<u32>,
+}
+
+impl From<&Setting> for SettingView {
+    fn from(setting: &Setting) -> Self {
+        let mut view = Self {
+            name: setting.name.clone(),
+            title: setting.title.clone(),
+            help: setting.help.clone(),
+            kind: setting.kind.as_str(),
+            required: setting.required,
+            default: setting.default.clone().filter(|_| !setting.secret),
+            secret: setting.secret,
+            pattern: None,
+            max_length: None,
+            min: None,
+            max: None,
+            options: Vec::new(),
+            max_bytes: None,
+        };
+        match &setting.kind {
+            SettingKind::Text { pattern, max_length, .. } => {
+                view.pattern = pattern.as_ref().map(ToString::to_string);
+                view.max_length = Some(*max_length);
+            }
+            SettingKind::Number { min, max } => (view.min, view.max) = (Some(*min), Some(*max)),
+            SettingKind::Choice(options) => view.options.clone_from(options),
+            SettingKind::Toggle => {}
+            SettingKind::Document { max_bytes } => view.max_bytes = Some(*max_bytes),
+        }
+        view
+    }
+}
+
 #[derive(Serialize, utoipa::ToSchema)]
 struct Specifications {
     regions: Vec<String>,
     versions: Vec<String>,
     sla: SlaView,
+    settings: Vec<SettingView>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -192,6 +256,7 @@ pub(super) async fn find(
                 response_time: template.sla.response_ms,
                 support: template.sla.support.clone(),
             },
+            settings: template.settings.iter().map(Into::into).collect(),
         },
     }))
 }

@@ -108,13 +108,16 @@ pub(super) async fn scale(
 pub(super) struct PatchBody {
     /// Its new name.
     name: Option<String>,
+    /// Those of its service's own settings that shall change; `null` stands for the default. It starts anew with them.
+    #[serde(default)]
+    config: Option<serde_json::Map<String, serde_json::Value>>,
     /// What it may cost in a month before its owner is told, in minor units; 0 forgets the budget.
     budget_minor: Option<i64>,
     /// The version that was read; a stale one changes nothing.
     version: Option<i64>,
 }
 
-/// Rename a deployment or set its budget.
+/// Rename a deployment, change its settings or its budget.
 #[utoipa::path(patch, path = "/api/deployments/{id}", tag = "deployments", request_body = PatchBody,
     params(("id" = String, Path, description = "The deployment's id")),
     responses((status = 200, description = "It is changed.", body = ChangedView),
@@ -131,6 +134,7 @@ pub(super) async fn change(
     let mut seen = expected_version(if_match, body.version)?;
     let mut known = None;
     let changes = [
+        body.config.map(|settings| Change::Configure { settings }),
         body.name.map(|name| Change::Rename { name }),
         body.budget_minor.map(|minor| Change::Budget { minor: (minor > 0).then_some(minor) }),
     ];

@@ -73,7 +73,7 @@ pub(super) struct DeployBody {
 }
 
 #[derive(Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct Config {
     /// The plan; the service's first where absent.
     tier: Option<String>,
@@ -81,6 +81,9 @@ struct Config {
     region: Option<String>,
     /// The backup that it begins with; nothing where absent.
     backup_id: Option<String>,
+    /// The service's own settings by their names, as GET /api/services/{slug} lists them.
+    #[serde(flatten)]
+    settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Deploy a service.
@@ -102,6 +105,7 @@ pub(super) async fn deploy(
         name: body.name,
         plan: body.config.tier,
         region: body.config.region,
+        settings: body.config.settings,
         backup: body.config.backup_id.as_deref().map(|text| id(text, "backup")).transpose()?,
         organisation: body.organisation,
     };

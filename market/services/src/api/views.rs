@@ -152,6 +152,8 @@ pub(super) struct StandingView {
     billing: BillingView,
     /// How it is reached; secrets are hidden.
     credentials: CredentialsView,
+    /// Its tier, its region and its service's own settings; secrets are hidden.
+    config: serde_json::Map<String, serde_json::Value>,
     /// What it wrote last before it failed.
     last_lines: String,
 }
@@ -180,11 +182,19 @@ impl StandingView {
                 billing_cycle: "monthly",
                 budget_minor: deployment.budget_minor,
             },
+            config: config(&deployment, &shown),
             credentials: shown.into(),
             last_lines: deployment.last_lines.clone(),
             deployment: DeploymentView::of(services, &deployment),
         }
     }
+}
+
+/// What it was chosen to be, as a request for one like it would say.
+fn config(known: &Deployment, shown: &Shown) -> serde_json::Map<String, serde_json::Value> {
+    let fixed = [("tier", known.plan.id.clone()), ("region", known.region.clone())];
+    let fixed = fixed.map(|(name, value)| (name.to_owned(), value.into()));
+    fixed.into_iter().chain(shown.settings.iter().cloned()).collect()
 }
 
 /// What was made, with its credentials.

@@ -5,6 +5,7 @@ mod backups;
 mod catalogue;
 mod charts;
 mod deployment;
+mod fields;
 mod list;
 mod live;
 mod logs;

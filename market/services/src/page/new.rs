@@ -12,10 +12,11 @@ use web::face::{self, FormState, Shell, Typed, Wrong};
 use web::idempotency::{Key, Request};
 use web::{Form, Query};
 
+use super::fields::{self, FieldKind, SettingField};
 use super::{Answer, console};
 use crate::deploy::Made;
 use crate::error::{ServiceError, id};
-use crate::template::Template;
+use crate::template::{Setting, Template};
 use crate::{NewDeployment, Paid, Services};
 
 const HERE: &str = "/deployments/new";
@@ -46,6 +47,8 @@ struct NewPage {
     regions: Vec<Choice>,
     /// Whose it can be; empty where there is nothing to choose.
     owners: Vec<Choice>,
+    /// The service's own settings.
+    fields: Vec<SettingField>,
     /// Whether plans with a price can be had.
     sells: bool,
 }
@@ -63,12 +66,15 @@ pub(super) async fn show(
     let plan = template.plan(&asked.plan).or_else(|| template.plans.first());
     let plan = plan.map(|plan| plan.id.clone()).unwrap_or_default();
     let key = kernel::random_text::<16>();
-    let values = [
+    let region = first(&template.regions);
+    let mut values = vec![
         ("plan", plan.as_str()),
-        ("region", &first(&template.regions)),
-        ("key", &key),
-        ("backup", &asked.backup),
+        ("region", region.as_str()),
+        ("key", key.as_str()),
+        ("backup", asked.backup.as_str()),
     ];
+    let defaults = fields::defaults(&template.settings);
+    values.extend(defaults.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     Ok(form_page(&services, visit, &asked.service, FormState::with(&values)))
 }
 
@@ -99,6 +105,7 @@ fn form_page(services: &Services, visit: Visit, service: &str, form: FormState) 
         form,
         regions: template.regions.iter().map(|region| Choice::new(region, region, "")).collect(),
         owners,
+        fields: fields::of(&template.settings),
         sells: services.settings.paid == Paid::Off,
         template,
     };
@@ -133,11 +140,13 @@ pub(super) async fn create(
 ) -> Answer {
     let actor = visit.account()?;
     let some = |name: &str| Some(typed.get(name).to_owned()).filter(|text| !text.is_empty());
+    let template = services.catalogue().find(typed.get("service"));
     let new = NewDeployment {
         service: typed.get("service").to_owned(),
         name: typed.get("name").trim().to_owned(),
         plan: some("plan"),
         region: some("region"),
+        settings: template.map(|template| fields::typed(&template.settings, &typed)).unwrap_or_default(),
         organisation: some("organisation"),
         backup: some("backup").map(|text| id(&text, "backup")).transpose()?,
     };
@@ -145,17 +154,18 @@ pub(super) async fn create(
     let scope = format!("{} POST {HERE}", actor.user);
     let request = Request::new(Key(some("key")), scope, &new);
     let service = new.service.clone();
+    let settings = template.map(|template| template.settings.clone()).unwrap_or_default();
     match services.deploy(&visit.caller, new, request).await {
         Ok(made) => Ok(made_page(&services, visit, made)),
         Err(error) => {
-            let wrong = Wrong::of(by_field(error), &typed)?;
+            let wrong = Wrong::of(by_field(error, &settings), &typed)?;
             Ok(wrong.answer(|form| form_page(&services, visit, &service, form)))
         }
     }
 }
 
 /// The problem with the fields of the form instead of those of the API.
-fn by_field(error: ServiceError) -> Problem {
+fn by_field(error: ServiceError, settings: &[Setting]) -> Problem {
     let mut problem = Problem::from(error);
     // A plan that is not paid for is mended by choosing another.
     if problem.status == 402 {
@@ -172,5 +182,6 @@ fn by_field(error: ServiceError) -> Problem {
         };
         error.pointer = field.into();
     }
+    fields::point(&mut problem, settings);
     problem
 }

@@ -3,13 +3,14 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use identity::{Visit, done};
-use kernel::Money;
+use kernel::{Money, Problem};
 use web::face::parts::Choice;
 use web::face::{self, FormState, Shell, Typed, Wrong};
 use web::{Expected, Form, Path};
 
 use super::Answer;
 use super::deployment::Head;
+use super::fields::{self, FieldKind, SettingField};
 use crate::change::Change;
 use crate::credentials::Shown;
 use crate::error::{ServiceError, id};
@@ -24,6 +25,9 @@ struct SettingsPage {
     name: FormState,
     scale: FormState,
     budget: FormState,
+    /// What its service lets choose.
+    config: FormState,
+    fields: Vec<SettingField>,
     plans: Vec<Choice>,
     /// Whether its service can change its credentials while it runs.
     rotates: bool,
@@ -35,6 +39,7 @@ enum Said {
     Name(FormState),
     Scale(FormState),
     Budget(FormState),
+    Config(FormState),
 }
 
 pub(super) async fn show(State(services): State<Services>, visit: Visit, Path(text): Path<String>) -> Answer {
@@ -44,6 +49,7 @@ pub(super) async fn show(State(services): State<Services>, visit: Visit, Path(te
 
 async fn settings_page(services: &Services, visit: Visit, id: &DeploymentId, said: Said) -> Answer {
     let deployment = services.deployment(&visit.caller, id).await?;
+    let (settings, chosen) = services.settings_of(&visit.caller, id).await?;
     let template = services.catalogue().find(deployment.service.as_str());
     let head = Head::new(services, deployment, "Settings");
     let known = &head.deployment;
@@ -51,17 +57,21 @@ async fn settings_page(services: &Services, visit: Visit, id: &DeploymentId, sai
         known.budget_minor.map(|minor| Money::new(minor, known.plan.currency).major()).unwrap_or_default();
     let mut forms = [("name", known.name.as_str()), ("plan", &known.plan.id), ("budget", &budget)]
         .map(|value| FormState::with(&[value]));
+    let mut config = fields::form(&settings, &chosen);
     match said {
         Said::Nothing => {}
         Said::Name(form) => forms[0] = form,
         Said::Scale(form) => forms[1] = form,
         Said::Budget(form) => forms[2] = form,
+        Said::Config(form) => config = form,
     }
     let [name, scale, budget] = forms;
     let page = SettingsPage {
         shell: head.shell(visit.shell, "Settings"),
         plans: template.map(|template| plans(template)).unwrap_or_default(),
         rotates: template.is_some_and(|template| template.recipe.rotate.is_some()),
+        fields: fields::of(&settings),
+        config,
         head,
         name,
         scale,
@@ -99,10 +109,15 @@ pub(super) async fn save(
         Ok(words) if typed.get("do") == "delete" => Ok(done(&here, words)),
         Ok(words) => Ok(done(&format!("{here}/settings"), words)),
         Err(error) => {
-            let (status, form) = Wrong::of(error, &typed)?.into_parts();
+            let mut problem = Problem::from(error);
+            if typed.get("do") == "configure" {
+                fields::point(&mut problem, &services.settings_of(&visit.caller, &id).await?.0);
+            }
+            let (status, form) = Wrong::of(problem, &typed)?.into_parts();
             let said = match typed.get("do") {
                 "scale" => Said::Scale(form),
                 "budget" => Said::Budget(form),
+                "configure" => Said::Config(form),
                 _ => Said::Name(form),
             };
             Ok((status, settings_page(&services, visit, &id, said).await?).into_response())
@@ -133,6 +148,11 @@ async fn asked(
                 }
             };
             (Change::Budget { minor }, "The budget is saved.")
+        }
+        "configure" => {
+            let (settings, _) = services.settings_of(&visit.caller, id).await?;
+            let settings = fields::typed(&settings, typed);
+            (Change::Configure { settings }, "The settings are saved. It starts anew with them.")
         }
         "delete" => {
             let at_once = typed.get("at_once") == "yes";

@@ -130,9 +130,7 @@ impl Reconciler {
     async fn ask_trial(&self, trial: &Target) -> Result<(), String> {
         let seen =
             self.room.engine.container(&trial.container.name).await.map_err(|error| error.to_string())?;
-        let address = seen
-            .and_then(|seen| seen.address)
-            .map(|address| (address, trial.template.recipe.port.number).into());
+        let address = seen.and_then(|seen| seen.address).map(|address| (address, trial.port()).into());
         probe::ask(&self.room.engine, trial, address).await
     }
 

@@ -236,7 +236,7 @@ impl Reconciler {
             None => None,
         };
         if let Some(seen) = &seen {
-            self.learn_addresses(&live, &seen.containers);
+            self.learn_addresses(&live, &seen.containers).await;
             self.collect(&live, seen).await;
         }
         if let Err(error) = self.tell_doors(&live).await {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use containers::{EngineError, Logs, SeenContainer, State};
+use containers::{EngineError, LogLine, Logs, SeenContainer, State, Stream};
 use futures_util::StreamExt as _;
 use identity::AccountId;
 use kernel::Timestamp;
@@ -14,12 +14,16 @@ use super::doors::Door;
 use super::watch::SLOWLY;
 use super::{Reconciler, TurnError};
 use crate::deployment::{Deployment, Status, Wanted};
+use crate::error::ServiceError;
+use crate::template::Given;
 use crate::{DeploymentId, events as told, sql};
 
 /// How many of the last lines are kept with a failure.
 const LAST_LINES: u32 = 20;
 /// The most bytes of them.
 const LAST_BYTES: usize = 8 << 10;
+/// The longest reason, in characters.
+const MOST_WORDS: usize = 500;
 /// How long they may take to read.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -68,7 +72,8 @@ impl Reconciler {
                 self.tell_all_doors().await
             }
             (Wanted::Deleted, _) | (_, Status::Stopped) => Ok(()),
-            _ => self.write(known, Tell::Stopped, String::new(), String::new()).await,
+            // Why it was stopped stays to be read.
+            _ => self.write(known, Tell::Stopped, known.reason.clone(), String::new()).await,
         }
     }
 
@@ -165,12 +170,17 @@ impl Reconciler {
 
     /// The last lines that it wrote; none where they cannot be had.
     async fn last_lines(&self, name: &str) -> String {
+        self.lines(name, |_| true).await
+    }
+
+    /// Those of the last lines that count.
+    async fn lines(&self, name: &str, counts: fn(&LogLine) -> bool) -> String {
         let read = async {
             let which = Logs { tail: Some(LAST_LINES), since: None, follow: false };
             let Ok(mut stream) = self.room.engine.logs(name, which).await else { return String::new() };
             let mut lines = String::new();
             while let Some(Ok(line)) = stream.next().await {
-                if lines.len() + line.text.len() < LAST_BYTES {
+                if counts(&line) && lines.len() + line.text.len() < LAST_BYTES {
                     lines.push_str(&line.text.replace('\0', ""));
                     lines.push('\n');
                 }
@@ -180,18 +190,41 @@ impl Reconciler {
         tokio::time::timeout(PATIENCE, read).await.unwrap_or_default()
     }
 
+    /// The last line that it complained of, as a reason.
+    pub(super) async fn complaint(&self, name: &str) -> String {
+        let lines = self.lines(name, |line| line.stream == Stream::Stderr).await;
+        let last = lines.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        let last: String = last.unwrap_or("Its settings are wrong.").chars().take(MOST_WORDS).collect();
+        last
+    }
+
     /// Remembers where what runs was seen to run, so that a start of this process leaves open doors open.
-    pub(super) fn learn_addresses(&self, live: &[Deployment], seen: &[SeenContainer]) {
+    pub(super) async fn learn_addresses(&self, live: &[Deployment], seen: &[SeenContainer]) {
         let by_name: HashMap<&str, &SeenContainer> =
             seen.iter().map(|container| (container.name.as_str(), container)).collect();
         for known in live.iter().filter(|known| matches!(known.status, Status::Running | Status::Degraded)) {
             let Some(found) = by_name.get(known.engine_name().as_str()) else { continue };
             let (State::Running, Some(address)) = (&found.state, found.address) else { continue };
-            let port =
-                self.room.catalogue.with_digest(&known.template).map(|template| template.recipe.port.number);
-            let Some(port) = port else { continue };
+            if self.watch(&known.id, |watch| watch.address.is_some()) {
+                continue;
+            }
+            let Some(port) = self.port_of(known).await else { continue };
             self.watch(&known.id, |watch| watch.address.get_or_insert((address, port).into()).port());
         }
+    }
+
+    /// The port of a deployment's container; none where its template is not among those of today.
+    async fn port_of(&self, known: &Deployment) -> Option<u16> {
+        let template = self.room.catalogue.with_digest(&known.template)?;
+        if let Given::Here(port) = template.recipe.port.number {
+            return Some(port);
+        }
+        let (room, deployment, template) = (self.room.clone(), known.clone(), template.clone());
+        let find = async move |tx: &mut Tx| {
+            let chosen = room.chosen_of(tx, &deployment, &template).await?;
+            Ok::<_, ServiceError>(template.recipe.port(&chosen))
+        };
+        self.room.store.read(find).await.ok()
     }
 
     /// Opens the door of one deployment, among all others.

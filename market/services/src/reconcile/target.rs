@@ -9,11 +9,13 @@ use identity::AccountId;
 use ipnet::Ipv4Net;
 use kernel::Secret;
 
-use crate::deployment::{Credentials, Deployment};
-use crate::template::{Command, Template, Text};
+use crate::deployment::{Credentials, Deployment, texts};
+use crate::template::{Chosen, Command, Template, Text};
 
 /// The label that says of which deployment something is.
 const DEPLOYMENT: &str = "deployment";
+/// The file with what was chosen, beside the template's own.
+const SETTINGS: &str = "settings.json";
 /// How many bits of an address name a container within a network: a /24 has room for 253.
 const PREFIX: u8 = 24;
 
@@ -23,6 +25,7 @@ pub(crate) struct Target {
     pub(crate) deployment: Deployment,
     pub(crate) template: Arc<Template>,
     pub(crate) credentials: Credentials,
+    pub(crate) chosen: Chosen,
     pub(crate) container: Container,
     pub(crate) fingerprint: String,
     pub(crate) volume: Option<Volume>,
@@ -48,11 +51,12 @@ impl Target {
         deployment: Deployment,
         template: Arc<Template>,
         credentials: Credentials,
+        chosen: Chosen,
         image: &str,
     ) -> Self {
         let recipe = &template.recipe;
         let name = deployment.engine_name();
-        let values = values(&deployment);
+        let values = texts(&deployment, &template, &chosen, true);
         let fill = |text: &Text| text.fill(|name| value(&values, &credentials, None, name));
         let labels = Labels::from([
             (DEPLOYMENT.to_owned(), deployment.id.to_string()),
@@ -91,7 +95,7 @@ impl Target {
             name,
         };
         let fingerprint = container.fingerprint();
-        Self { deployment, template, credentials, container, fingerprint, volume }
+        Self { deployment, template, credentials, chosen, container, fingerprint, volume }
     }
 
     /// The same in a container and a volume of another name, to try something out.
@@ -110,21 +114,29 @@ impl Target {
             deployment: self.deployment.clone(),
             template: Arc::clone(&self.template),
             credentials: self.credentials.clone(),
+            chosen: self.chosen.clone(),
             fingerprint: container.fingerprint(),
             container,
             volume,
         }
     }
 
+    /// The port of its container.
+    pub(crate) fn port(&self) -> u16 {
+        self.template.recipe.port(&self.chosen)
+    }
+
     /// The files that its program reads when it starts.
     pub(crate) fn secrets(&self) -> Vec<SecretFile> {
         let secrets = self.template.recipe.secrets.iter();
-        secrets
-            .map(|(name, text)| SecretFile {
-                name: name.clone(),
-                content: Secret::new(self.fill(text, None)),
-            })
-            .collect()
+        let secrets = secrets.map(|(name, text)| SecretFile {
+            name: name.clone(),
+            content: Secret::new(self.fill(text, None)),
+        });
+        let has_settings = !self.template.settings.is_empty();
+        let settings =
+            has_settings.then(|| SecretFile { name: SETTINGS.to_owned(), content: self.chosen.to_json() });
+        secrets.chain(settings).collect()
     }
 
     /// A command of the recipe with what it reads. `next` are the credentials that are to replace those there are: then
@@ -144,26 +156,13 @@ impl Target {
     }
 
     fn fill(&self, text: &Text, next: Option<&Credentials>) -> String {
-        let values = values(&self.deployment);
+        let values = texts(&self.deployment, &self.template, &self.chosen, true);
         text.fill(|name| value(&values, &self.credentials, next, name))
     }
 }
 
-/// What every text may use.
-fn values(deployment: &Deployment) -> BTreeMap<&'static str, String> {
-    let plan = &deployment.plan;
-    let cpus = plan.cpu_millis.div_ceil(1000);
-    BTreeMap::from([
-        ("deployment", deployment.id.to_string()),
-        ("region", deployment.region.clone()),
-        ("plan.memoryMb", (plan.memory_bytes >> 20).to_string()),
-        ("plan.cpus", cpus.to_string()),
-        ("plan.diskMb", (plan.disk_bytes >> 20).to_string()),
-    ])
-}
-
 fn value<'a>(
-    values: &'a BTreeMap<&'static str, String>,
+    values: &'a BTreeMap<String, String>,
     credentials: &'a Credentials,
     next: Option<&'a Credentials>,
     name: &str,

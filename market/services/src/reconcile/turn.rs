@@ -15,6 +15,8 @@ use super::watch::{Crash, SLOWLY};
 use super::{Reconciler, TurnError, exec, probe};
 use crate::backups::Backup;
 use crate::deployment::{Deployment, Status, Wanted};
+use crate::error::ServiceError;
+use crate::template::{Chosen, Given, Template};
 use crate::{BackupId, DeploymentId, sql};
 
 /// How long after a question that was not answered the next one comes, at first and at last.
@@ -24,6 +26,8 @@ const LAST_WAIT: Duration = Duration::from_millis(100);
 const CHECK: Duration = Duration::from_millis(400);
 /// How often what did not change is looked at again after it was found changed.
 const SOON: Duration = Duration::from_millis(50);
+/// With this code a program ends that cannot run with its settings (`EX_CONFIG` of sysexits.h); its last line says why.
+const SET_UP_WRONG: i64 = 78;
 
 impl Reconciler {
     /// Brings a deployment as far as it gets.
@@ -101,22 +105,37 @@ impl Reconciler {
             return Ok(target);
         }
         let (room, digest) = (self.room.clone(), known.template.clone());
-        let find = async move |tx: &mut Tx| room.template_of(tx, &digest).await;
-        let template = self.room.store.read(find).await?;
+        let deployment = known.clone();
+        let find = async move |tx: &mut Tx| {
+            let template = room.template_of(tx, &digest).await?;
+            let chosen = room.chosen_of(tx, &deployment, &template).await?;
+            Ok::<_, ServiceError>((template, chosen))
+        };
+        let (template, chosen) = self.room.store.read(find).await?;
         let image = match known.image.as_str() {
-            "" => {
-                let reference = &template.recipe.image;
-                let found = self.room.engine.image(reference).await?;
-                let missing = || EngineError::NotThere { kind: Kind::Image, name: reference.clone() };
-                found.ok_or_else(missing)?.id
-            }
+            "" => self.image(&template, &chosen).await?,
             image => image.to_owned(),
         };
         let known = if known.image.is_empty() { self.keep_image(known, &image).await? } else { known };
         let credentials = self.room.open(&known, &known.credentials)?;
-        let target = Arc::new(Target::new(known, template, credentials, &image));
+        let target = Arc::new(Target::new(known, template, credentials, chosen, &image));
         self.watch(&target.deployment.id, |watch| watch.target = Some(Arc::clone(&target)));
         Ok(target)
+    }
+
+    /// The id of the image that it is made from. One that was chosen is fetched where it is not there.
+    async fn image(&self, template: &Template, chosen: &Chosen) -> Result<String, TurnError> {
+        let (engine, reference) = (&self.room.engine, template.recipe.image(chosen));
+        if let Some(image) = engine.image(&reference).await? {
+            return Ok(image.id);
+        }
+        if matches!(template.recipe.image, Given::Here(_)) {
+            return Err(EngineError::NotThere { kind: Kind::Image, name: reference }.into());
+        }
+        let fetched = engine.pull(&reference).await.map_err(|error| {
+            EngineError::Refused(format!("the image {reference} is not here and was not fetched: {error}"))
+        });
+        Ok(fetched?.id)
     }
 
     /// What it means that its program is found ended. Gives how long to wait before it is started again.
@@ -124,12 +143,19 @@ impl Reconciler {
         let State::Exited { code, out_of_memory, at, error } = &seen.state else { return Ok(None) };
         let known = &target.deployment;
         let now = self.room.clock.now();
-        let crash = self.watch(&known.id, |watch| {
+        let was_up = matches!(known.status, Status::Running | Status::Degraded);
+        let counts = self.watch(&known.id, |watch| {
             watch.address = None;
-            let was_up = matches!(known.status, Status::Running | Status::Degraded);
-            let counts = was_up || watch.started == Some(known.generation);
-            counts.then(|| watch.crashed(*at, now))
+            was_up || watch.started == Some(known.generation)
         });
+        if *code == SET_UP_WRONG && counts {
+            let wait = self.watch(&known.id, |watch| watch.refused(*at, now));
+            if wait.is_some() {
+                self.failed(known, &self.complaint(&target.container.name).await).await?;
+            }
+            return Ok(wait);
+        }
+        let crash = counts.then(|| self.watch(&known.id, |watch| watch.crashed(*at, now)));
         let reason = match (out_of_memory, error) {
             (true, _) => "It used more memory than its plan has and was ended.".to_owned(),
             (_, Some(error)) => format!("It could not be started: {error}"),
@@ -289,7 +315,7 @@ impl Reconciler {
     async fn address(&self, target: &Target) -> Result<SocketAddr, TurnError> {
         let seen = self.room.engine.container(&target.container.name).await?.ok_or(TurnError::Changed)?;
         match (seen.state, seen.address) {
-            (State::Running, Some(address)) => Ok((address, target.template.recipe.port.number).into()),
+            (State::Running, Some(address)) => Ok((address, target.port()).into()),
             _ => Err(TurnError::Changed),
         }
     }

@@ -112,6 +112,17 @@ impl Watch {
         crash
     }
 
+    /// Its program said at this time that it cannot run as it is set up: how long until it is tried again; nothing when
+    /// that time is over.
+    pub(super) fn refused(&mut self, at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+        if at.is_none() || at != self.last_crash {
+            self.last_crash = at;
+            self.restart_at = Some(now.after(SLOWLY));
+        }
+        let left = self.restart_at.map_or(Duration::ZERO, |again| again.since(now));
+        (!left.is_zero()).then_some(left)
+    }
+
     /// When this process began to bring this generation up.
     pub(super) fn began(&mut self, generation: i64, now: Timestamp) -> Timestamp {
         match self.began {
@@ -156,6 +167,15 @@ mod tests {
                 "one in five minutes is no failure"
             );
         }
+    }
+
+    #[test]
+    fn what_is_set_up_wrong_is_tried_again_after_a_while_and_not_when_somebody_looks() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.refused(Some(at(1)), at(1)), Some(SLOWLY));
+        assert_eq!(watch.refused(Some(at(1)), at(101)), Some(SLOWLY - Duration::from_secs(100)));
+        assert_eq!(watch.refused(Some(at(1)), at(301)), None);
+        assert_eq!(watch.refused(Some(at(302)), at(302)), Some(SLOWLY));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod builtin;
 mod fields;
 mod fill;
 mod read;
+mod setting;
 mod yaml;
 
 use std::time::Duration;
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::Catalogue;
 pub use fill::Text;
+pub(crate) use setting::MASK;
+pub use setting::{Chosen, Setting, SettingKind};
 pub use yaml::Flaw;
 
 use crate::ServiceId;
@@ -66,6 +69,8 @@ pub struct Template {
     pub sla: Sla,
     /// What it costs, by size. The first is the usual one.
     pub plans: Vec<Plan>,
+    /// What is chosen besides.
+    pub settings: Vec<Setting>,
     /// How it is run.
     pub recipe: Recipe,
 }
@@ -152,11 +157,20 @@ impl Pricing {
     }
 }
 
+/// Something that the template says, or that is chosen in one of its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given<T> {
+    /// The same for every deployment.
+    Here(T),
+    /// The value of this setting.
+    Chosen(String),
+}
+
 /// How a service is run, watched, saved.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// The image.
-    pub image: String,
+    pub image: Given<String>,
     /// What is told where the image is missing: how to get it.
     pub image_from: String,
     /// The port in the container, and how it is called.
@@ -198,14 +212,43 @@ pub struct Recipe {
 }
 
 /// A port of a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// `postgres`.
     pub name: String,
     /// The number.
-    pub number: u16,
+    pub number: Given<u16>,
     /// `tcp` or `http`.
     pub protocol: String,
+}
+
+impl Default for Port {
+    fn default() -> Self {
+        Self { name: String::new(), number: Given::Here(0), protocol: String::new() }
+    }
+}
+
+impl Recipe {
+    /// The image of a deployment; empty where it was to be chosen and was not.
+    #[must_use]
+    pub fn image(&self, chosen: &Chosen) -> String {
+        match &self.image {
+            Given::Here(image) => image.clone(),
+            Given::Chosen(setting) => chosen.text(setting).unwrap_or_default(),
+        }
+    }
+
+    /// The port in the container; 0 where it was to be chosen and was not.
+    #[must_use]
+    pub fn port(&self, chosen: &Chosen) -> u16 {
+        match &self.port.number {
+            Given::Here(number) => *number,
+            Given::Chosen(setting) => {
+                let number = chosen.get(setting).and_then(serde_json::Value::as_u64);
+                number.and_then(|number| u16::try_from(number).ok()).unwrap_or(0)
+            }
+        }
+    }
 }
 
 /// What a service keeps.

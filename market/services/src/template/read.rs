@@ -5,22 +5,25 @@ use std::time::Duration;
 use containers::{Capability, Tmpfs};
 use kernel::Currency;
 use regex::bytes::RegexBuilder;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::fields::{
     Fields, Flaws, bytes, duration, filled, flag, list, money, name, named, number, path, size, text,
     thousandths, word,
 };
-use super::yaml::{Flaw, Kind, Node, parse};
+use super::yaml::{Flaw, Kind, Node, parse, to_json};
 use super::{
-    BackupRecipe, Category, Command, Exchange, Health, MetricField, Metrics, Plan, Port, Pricing, Probe,
-    Recipe, Rule, Sla, Template, VolumeRecipe,
+    BackupRecipe, Category, Command, Exchange, Given, Health, MetricField, Metrics, Plan, Port, Pricing,
+    Probe, Recipe, Rule, Setting, SettingKind, Sla, Template, VolumeRecipe,
 };
 
 /// What may stand in any text of a recipe beside its credentials.
 const ALWAYS: [&str; 5] = ["deployment", "region", "plan.memoryMb", "plan.cpus", "plan.diskMb"];
 /// What is known once it has an address.
 const ADDRESS: [&str; 2] = ["host", "port"];
+/// What else stands in a request for a deployment, so that no setting can be called so.
+const TAKEN: [&str; 3] = ["tier", "region", "backupId"];
 /// The password that held until now, while it is replaced.
 pub(crate) const OLD: &str = "old.";
 
@@ -52,6 +55,8 @@ pub(super) fn template(source: &str) -> Result<Template, Vec<Flaw>> {
             Some,
         )
     });
+    let settings = fields.maybe("settings", list(40, setting)).unwrap_or_default().into_iter().flatten();
+    let settings: Vec<Setting> = settings.collect();
     let template = Template {
         digest: hex::encode(Sha256::digest(source.as_bytes())),
         source: source.to_owned(),
@@ -66,7 +71,8 @@ pub(super) fn template(source: &str) -> Result<Template, Vec<Flaw>> {
         regions: fields.need("regions", list(50, name)),
         sla: fields.need("sla", sla),
         plans: fields.need("plans", list(20, move |node, flaws| plan(node, flaws, currency))),
-        recipe: recipe(&fields),
+        recipe: recipe(&fields, &settings),
+        settings,
     };
     agree(&template, fields.line(), &flaws);
     fields.end();
@@ -81,6 +87,11 @@ fn agree(template: &Template, line: usize, flaws: &Flaws) {
     }
     if template.regions.is_empty() {
         flaws.add(line, "`regions` needs at least one region");
+    }
+    for (index, setting) in template.settings.iter().enumerate() {
+        if template.settings[..index].iter().any(|other| other.name == setting.name) {
+            flaws.add(line, format!("two settings are called `{}`", setting.name));
+        }
     }
     for (index, plan) in template.plans.iter().enumerate() {
         if template.plans[..index].iter().any(|other| other.id == plan.id) {
@@ -154,22 +165,106 @@ fn pricing(node: &Node, flaws: &Flaws, currency: Currency) -> Pricing {
     }
 }
 
-fn recipe(fields: &Fields<'_>) -> Recipe {
+/// A setting; none where its kind is none.
+fn setting(node: &Node, flaws: &Flaws) -> Option<Setting> {
+    let fields = Fields::of(node, flaws);
+    let name = fields.need("name", text(40));
+    let plain =
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !plain || TAKEN.contains(&name.as_str()) {
+        flaws.add(
+            node.line,
+            format!("`name` is of letters and digits, begins small, and is none of {}", TAKEN.join(", ")),
+        );
+    }
+    let (title, help) = (fields.need("title", text(60)), fields.maybe("help", text(300)).unwrap_or_default());
+    let required = fields.maybe("required", flag).unwrap_or(false);
+    let secret = fields.maybe("secret", flag).unwrap_or(false);
+    let default = fields.maybe("default", |node, _| (node.line, raw(node)));
+    let kind = setting_kind(&fields, node.line, flaws);
+    fields.end();
+    let mut setting = Setting { name, title, help, kind: kind?, required, default: None, secret };
+    if let Some((line, value)) = default {
+        match setting.read(&value) {
+            Ok(value) => setting.default = Some(value),
+            Err(words) => flaws.add(line, words),
+        }
+        if required {
+            flaws.add(line, "what is `required` has no `default`");
+        }
+    }
+    Some(setting)
+}
+
+/// A value as it stands there: words stay texts, since the kind says how they are read.
+fn raw(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Text { text, .. } => Value::from(text.as_str()),
+        _ => to_json(node),
+    }
+}
+
+fn setting_kind(fields: &Fields<'_>, line: usize, flaws: &Flaws) -> Option<SettingKind> {
+    let (min, max) = (fields.maybe("min", whole), fields.maybe("max", whole));
+    let (min, max) = (min.unwrap_or(0), max.unwrap_or(i64::from(i32::MAX)));
+    let options = fields.maybe("options", list(100, text(100))).unwrap_or_default();
+    let pattern = fields.maybe("pattern", regex).flatten();
+    let max_length = fields.maybe("maxLength", number(1, 65_536)).unwrap_or(1000);
+    let multiline = fields.maybe("multiline", flag).unwrap_or(false);
+    let max_bytes = fields.maybe("maxBytes", number(2, 131_072)).unwrap_or(64 << 10);
+    match fields.need("kind", name).as_str() {
+        "text" => Some(SettingKind::Text { pattern, max_length, multiline }),
+        "number" if min <= max => Some(SettingKind::Number { min, max }),
+        "choice" if !options.is_empty() => Some(SettingKind::Choice(options)),
+        "toggle" => Some(SettingKind::Toggle),
+        "document" => Some(SettingKind::Document { max_bytes }),
+        "number" => {
+            flaws.add(line, "`min` is at most `max`");
+            None
+        }
+        "choice" => {
+            flaws.add(line, "a choice needs `options`");
+            None
+        }
+        _ => {
+            flaws.add(line, "`kind` is text, number, choice, toggle or document");
+            None
+        }
+    }
+}
+
+fn whole(node: &Node, flaws: &Flaws) -> i64 {
+    word::<i64>("expected a whole number")(node, flaws)
+}
+
+fn regex(node: &Node, flaws: &Flaws) -> Option<regex::Regex> {
+    let built = regex::RegexBuilder::new(&text(300)(node, flaws)).size_limit(1 << 18).build();
+    built.map_err(|error| flaws.add(node.line, error.to_string())).ok()
+}
+
+fn recipe(fields: &Fields<'_>, settings: &[Setting]) -> Recipe {
     let credentials = fields.maybe("credentials", named(12, rule)).unwrap_or_default();
     let names: Vec<&str> = credentials.iter().map(|(name, _)| name.as_str()).collect();
     let old: Vec<String> = names.iter().map(|name| format!("{OLD}{name}")).collect();
+    let fitting = settings.iter().filter(|setting| setting.kind.fits_texts());
+    let fitting: Vec<(String, bool)> =
+        fitting.map(|setting| (format!("settings.{}", setting.name), setting.secret)).collect();
     let open = credentials.iter().filter(|(_, rule)| !rule.is_secret()).map(|(name, _)| name.as_str());
+    let open = open.chain(fitting.iter().filter(|(_, secret)| !secret).map(|(name, _)| name.as_str()));
     let open: Vec<&str> = open.chain(ALWAYS).collect();
-    let secret: Vec<&str> = names.iter().copied().chain(ALWAYS).collect();
+    let secret = names.iter().copied().chain(fitting.iter().map(|(name, _)| name.as_str()));
+    let secret: Vec<&str> = secret.chain(ALWAYS).collect();
     let owner = secret.iter().copied().chain(ADDRESS).collect();
     let rotate = secret.iter().copied().chain(old.iter().map(String::as_str)).collect();
     let known = Known { open, secret, owner, rotate };
     let (uri, example) = fields.need("connection", |node, flaws| connection(node, flaws, &known));
     let (stop_signal, stop_grace) = fields.maybe("stop", stop).unwrap_or((None, Duration::from_secs(10)));
     Recipe {
-        image: fields.need("image", image),
+        image: fields
+            .need("image", |node, flaws| Some(image(node, flaws, settings)))
+            .unwrap_or_else(|| Given::Here(String::new())),
         image_from: fields.maybe("imageFrom", text(300)).unwrap_or_default(),
-        port: fields.need("port", port),
+        port: fields.need("port", |node, flaws| port(node, flaws, settings)),
         command: fields.maybe("command", list(50, filled(&known.open))),
         env: fields.maybe("env", named(50, filled(&known.open))).unwrap_or_default(),
         user: fields.maybe("user", name),
@@ -199,20 +294,54 @@ fn nothing() -> super::Text {
     super::Text::default()
 }
 
-fn image(node: &Node, flaws: &Flaws) -> String {
+/// The setting whose value stands here alone, as `{{settings.NAME}}`; none where something else does.
+fn chosen<'a>(node: &Node, flaws: &Flaws, settings: &'a [Setting]) -> Option<&'a Setting> {
+    let Kind::Text { text, .. } = &node.kind else { return None };
+    let name = text.strip_prefix("{{")?.strip_suffix("}}")?.trim().strip_prefix("settings.")?;
+    let found = settings.iter().find(|setting| setting.name == name);
+    if found.is_none() {
+        flaws.add(node.line, format!("there is no setting `{name:.40}`"));
+    }
+    found
+}
+
+fn image(node: &Node, flaws: &Flaws, settings: &[Setting]) -> Given<String> {
+    if let Some(setting) = chosen(node, flaws, settings) {
+        if !matches!(setting.kind, SettingKind::Text { .. }) || setting.secret || !setting.required {
+            flaws.add(
+                node.line,
+                "an image is chosen by a required setting of the kind text that is not secret",
+            );
+        }
+        return Given::Chosen(setting.name.clone());
+    }
     let image = text(255)(node, flaws);
     if image.starts_with('-') || !image.bytes().all(|b| b.is_ascii_graphic()) {
         flaws.add(node.line, "expected a reference of an image such as fondaco/postgres:15");
     }
-    image
+    Given::Here(image)
 }
 
-fn port(node: &Node, flaws: &Flaws) -> Port {
+fn port_number(node: &Node, flaws: &Flaws, settings: &[Setting]) -> Given<u16> {
+    if let Some(setting) = chosen(node, flaws, settings) {
+        let fits = matches!(setting.kind, SettingKind::Number { min: 1.., max: ..=65_535 });
+        if !fits || !(setting.required || setting.default.is_some()) {
+            flaws.add(
+                node.line,
+                "a port is chosen by a setting of the kind number, from 1 to 65535, that is required or has a default",
+            );
+        }
+        return Given::Chosen(setting.name.clone());
+    }
+    Given::Here(u16::try_from(number(1, 65_535)(node, flaws)).unwrap_or(0))
+}
+
+fn port(node: &Node, flaws: &Flaws, settings: &[Setting]) -> Port {
     let fields = Fields::of(node, flaws);
-    let number = fields.need("number", number(1, 65_535));
+    let number = fields.need("number", |node, flaws| Some(port_number(node, flaws, settings)));
     let port = Port {
         name: fields.need("name", name),
-        number: u16::try_from(number).unwrap_or(0),
+        number: number.unwrap_or(Given::Here(0)),
         protocol: fields.need("protocol", name),
     };
     if !["tcp", "http"].contains(&port.protocol.as_str()) {

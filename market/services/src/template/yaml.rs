@@ -3,6 +3,7 @@
 //! Anchors, aliases and tags are refused: templates need none, and an alias is how a small file becomes a huge one.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::Value;
 
 /// The largest template, in bytes.
 pub(crate) const MAX_BYTES: usize = 128 << 10;
@@ -137,6 +138,26 @@ fn put(entries: &mut Vec<(Key, Node)>, key: &mut Option<Key>, node: Node) -> Res
     Ok(())
 }
 
+/// The same as JSON: words without quotes are null, flags and numbers where YAML 1.2 says so (core schema).
+pub(crate) fn to_json(node: &Node) -> Value {
+    match &node.kind {
+        Kind::List(items) => Value::Array(items.iter().map(to_json).collect()),
+        Kind::Table(entries) => {
+            Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), to_json(node))).collect())
+        }
+        Kind::Text { text, plain: false } => Value::from(text.as_str()),
+        Kind::Text { text, plain: true } => match text.as_str() {
+            "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+            "true" | "True" | "TRUE" => Value::Bool(true),
+            "false" | "False" | "FALSE" => Value::Bool(false),
+            // JSON's own grammar of numbers, so that `007` and `1_000` stay texts.
+            text => {
+                serde_json::from_str(text).ok().filter(Value::is_number).unwrap_or_else(|| Value::from(text))
+            }
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -160,6 +181,14 @@ mod tests {
         assert!(parse(&"[".repeat(100)).is_err());
         assert!(parse(&" ".repeat(MAX_BYTES + 1)).is_err());
         assert_eq!(parse("a: 1\na: 2").unwrap_err().to_string(), "line 2: `a` stands here twice");
+    }
+
+    #[test]
+    fn json_is_read_as_itself() {
+        let text = r#"{"a": [1, -2.5, true, null, "1", "x: y"], "b": {}}"#;
+        let json: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(to_json(&parse(text).unwrap()), json);
+        assert_eq!(to_json(&parse("[007, '5', yes]").unwrap()), serde_json::json!(["007", "5", "yes"]));
     }
 
     proptest! {

@@ -62,6 +62,25 @@ pub fn keeper() -> String {
     SLEEPER.replace("svc-sleeper", "svc-keeper").replace("slug: sleeper", "slug: keeper") + backup
 }
 
+/// The same with settings.
+pub fn tuned() -> String {
+    let settings = r#"
+settings:
+  - { name: mode, title: Mode, kind: choice, options: [sleep, refuse], default: sleep }
+  - { name: words, title: Words, help: What it says., kind: text, pattern: '^[a-z ]+$', required: true }
+  - { name: count, title: Count, kind: number, min: 1, max: 9, default: 3 }
+  - { name: loud, title: Loud, kind: toggle, default: false }
+  - { name: routes, title: Routes, kind: document, maxBytes: 200, default: [{ path: / }] }
+  - { name: token, title: Token, kind: text, secret: true }
+"#;
+    let sleeper = SLEEPER.replace("svc-sleeper", "svc-tuned").replace("slug: sleeper", "slug: tuned");
+    let sleeper =
+        sleeper.replace(r#"[sleep, "{{database}}"]"#, r#"["{{settings.mode}}", "{{settings.words}}"]"#);
+    sleeper
+        .replace("example: \"sleep {{password}}\"", "example: \"say {{settings.words}} {{settings.token}}\"")
+        + settings
+}
+
 pub struct Market {
     pub store: Store,
     pub clock: Clock,
@@ -84,6 +103,7 @@ impl Market {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sleeper.yaml"), SLEEPER).unwrap();
         std::fs::write(folder.path().join("keeper.yaml"), keeper()).unwrap();
+        std::fs::write(folder.path().join("tuned.yaml"), tuned()).unwrap();
         let settings = Settings { templates: Some(folder.path().to_owned()), ..settings };
         let services = room(&store, &clock, &engine, folder.path(), settings).await;
         Self { store, clock, engine, services, _folder: Arc::new(folder) }
@@ -151,6 +171,7 @@ pub fn wanted(name: &str) -> NewDeployment {
         name: name.into(),
         plan: None,
         region: None,
+        settings: serde_json::Map::new(),
         backup: None,
         organisation: None,
     }
