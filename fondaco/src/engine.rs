@@ -9,7 +9,7 @@ use containers::docker::Docker;
 use services::Doors;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Paid, RelayMode};
+use crate::config::{Config, Egress, Paid, RelayMode};
 use crate::data::DataDir;
 
 /// How long a relay goes on that was told nothing: never shorter than this, so that a restart finds it.
@@ -65,6 +65,7 @@ pub fn settings(config: &Config) -> anyhow::Result<services::Settings> {
         undo: wanted.undo,
         at_once: wanted.at_once,
         hosted_images: wanted.hosted_images.clone(),
+        outside: wanted.egress == Egress::Open,
     })
 }
 

@@ -66,8 +66,12 @@ fn figures(mut times: Vec<Duration>) -> String {
 }
 
 async fn through_the_driver(docker: &Docker) -> (Duration, Vec<Duration>) {
-    let network =
-        Network { name: NAME.to_owned(), labels: Labels::new(), subnet: "10.215.0.0/28".parse().unwrap() };
+    let network = Network {
+        name: NAME.to_owned(),
+        labels: Labels::new(),
+        subnet: "10.215.0.0/28".parse().unwrap(),
+        outside: false,
+    };
     let template = Template { image: IMAGE.to_owned(), path: "/var/lib/postgresql/template".to_owned() };
     let volume = Volume {
         name: NAME.to_owned(),
@@ -84,6 +88,8 @@ async fn through_the_driver(docker: &Docker) -> (Duration, Vec<Duration>) {
         env: vec![("POSTGRES_USER".to_owned(), "app".to_owned())],
         user: None,
         network: NAME.to_owned(),
+        aliases: Vec::new(),
+        outside: false,
         mounts: vec![VolumeMount { volume: NAME.to_owned(), path: "/var/lib/postgresql/data".to_owned() }],
         tmpfs: tmpfs.map(|path| Tmpfs { path: path.to_owned(), size_bytes: 16 << 20 }).into(),
         read_only_root: true,

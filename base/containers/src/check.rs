@@ -64,6 +64,9 @@ pub(crate) fn shrinks(volume: &Volume) -> EngineError {
 pub(crate) fn container(container: &Container) -> Checked {
     name(&container.name)?;
     name(&container.network)?;
+    for alias in &container.aliases {
+        name(alias)?;
+    }
     for mount in &container.mounts {
         name(&mount.volume)?;
         path(&mount.path)?;

@@ -29,6 +29,10 @@ pub struct Container {
     pub user: Option<String>,
     /// The name of the one network it is in.
     pub network: String,
+    /// Under which names others in that network reach it, beside its own: of the same form as its name.
+    pub aliases: Vec<String>,
+    /// Whether that network leads outside, so that this machine's resolver may be asked for names.
+    pub outside: bool,
     /// Its volumes and where they appear.
     pub mounts: Vec<VolumeMount>,
     /// Folders in memory, empty at each start. They count against the memory limit.
@@ -132,8 +136,8 @@ impl fmt::Debug for SecretFile {
     }
 }
 
-/// A network whose containers reach neither each other, nor this machine, nor the internet; this machine
-/// reaches each of them by its address.
+/// A network whose containers reach each other, by their names too, but no other network and not this machine; this
+/// machine reaches each of them by its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     /// Its name on the engine, of the same form as a container's.
@@ -142,6 +146,9 @@ pub struct Network {
     pub labels: Labels,
     /// Its addresses. Two networks of one machine cannot overlap. A /28 has room for 13 containers.
     pub subnet: ipnet::Ipv4Net,
+    /// Whether it leads to the internet. Private and link-local addresses stay closed, as far as the packet filter of
+    /// this machine can be set ([`crate::About::shielded`] says whether). Not to be changed of one that is there.
+    pub outside: bool,
 }
 
 /// A folder that outlives containers and cannot grow beyond its size.

@@ -41,7 +41,7 @@ const SERVER: &str = "use Socket; socket(S, PF_INET, SOCK_STREAM, 0); bind(S, so
                       listen(S, 9); while (accept(C, S)) { close C }";
 
 #[tokio::test]
-async fn containers_reach_nobody_and_are_reached_from_here() {
+async fn containers_reach_each_other_by_name_and_nobody_else_and_are_reached_from_here() {
     on(async |here: Here| {
         let other = ground::network(&here.engine, &here.name("net-two")).await;
         let one = here.sleeper("one").await.name;
@@ -49,6 +49,7 @@ async fn containers_reach_nobody_and_are_reached_from_here() {
         for (what, network) in [("beside", &here.network.name), ("elsewhere", &other.name)] {
             let mut container = here.container(what, &["perl", "-e", SERVER]);
             container.network.clone_from(network);
+            container.aliases = vec![what.to_owned()];
             here.engine.create(&container).await.unwrap();
             here.engine.start(&container.name, &[]).await.unwrap();
             addresses.push(here.engine.container(&container.name).await.unwrap().unwrap().address.unwrap());
@@ -58,8 +59,11 @@ async fn containers_reach_nobody_and_are_reached_from_here() {
             while from_here().await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            assert!(!reaches(&here.engine, &one, &address.to_string(), 7000).await, "{address}");
         }
+        assert!(reaches(&here.engine, &one, &addresses[0].to_string(), 7000).await);
+        assert!(reaches(&here.engine, &one, "beside", 7000).await, "by its alias");
+        assert!(!reaches(&here.engine, &one, &addresses[1].to_string(), 7000).await, "another network");
+        assert!(!reaches(&here.engine, &one, "elsewhere", 7000).await);
         assert_eq!(here.engine.about().await.unwrap().shielded, Ok(()));
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();

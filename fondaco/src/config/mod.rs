@@ -304,6 +304,8 @@ pub struct Services {
     pub undo: Duration,
     /// How many deployments are worked on at once.
     pub at_once: usize,
+    /// Whether deployments reach the internet.
+    pub egress: Egress,
     /// Which images buyers may choose.
     pub hosted_images: Vec<String>,
     /// Whether the data plane is a process of its own.
@@ -321,6 +323,16 @@ pub enum Paid {
     Needed,
     /// Everybody may have them for nothing.
     Off,
+}
+
+/// Whether deployments reach the internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Egress {
+    /// They reach those of their account alone.
+    None,
+    /// They do.
+    Open,
 }
 
 /// Whether the data plane is a process of its own.

@@ -10,7 +10,7 @@ use web::Expected;
 use crate::deployment::{Deployment, Status, Wanted, check_name};
 use crate::error::ServiceError;
 use crate::list::own;
-use crate::{DeploymentId, Services, events as told, sql};
+use crate::{DeploymentId, Services, events as told, peers, sql};
 
 /// How long a change is waited for that is usually quick.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -91,6 +91,14 @@ impl Services {
             }
             let Some(words) = room.apply(tx, &by, &mut known, &change).await? else { return Ok(known) };
             known.generation += 1;
+            // Whatever makes the container afresh lets others reach it by its present name.
+            let is_afresh = matches!(
+                change,
+                Change::Start | Change::Restart | Change::Scale { .. } | Change::Configure { .. }
+            );
+            if is_afresh {
+                peers::claim(tx, &known.owner, &id, &known.name).await?;
+            }
             sql::save(tx, &mut known, by.now()).await?;
             sql::note(tx, &known, by.now(), words).await?;
             let details = serde_json::json!({ "name": known.name, "plan": known.plan.id });

@@ -11,7 +11,7 @@ use crate::deployment::{Credentials, Deployment, Status, Wanted, texts};
 use crate::error::ServiceError;
 use crate::list::own;
 use crate::template::{MASK, Template};
-use crate::{DeploymentId, Services, events as told, sql};
+use crate::{DeploymentId, Services, events as told, peers, sql};
 
 /// How long a change of the password is waited for before it is told that it is under way.
 const WAIT: Duration = Duration::from_secs(15);
@@ -28,6 +28,8 @@ pub struct Shown {
     pub uri: String,
     /// What a person can try.
     pub example: String,
+    /// Where other deployments of the account reach it.
+    pub internal: String,
     /// What was chosen of the service's settings, in the order of the template.
     pub settings: Vec<(String, serde_json::Value)>,
 }
@@ -63,6 +65,7 @@ impl Services {
         let chosen = self.chosen_of(tx, known, template).await?;
         let (host, port) = (self.host(&known.id), known.port.unwrap_or_default().to_string());
         let texts = texts(known, template, &chosen, reveal);
+        let peer = peers::name_of(tx, &known.id).await?;
         let secret = |name: &str| {
             template.recipe.credentials.iter().any(|(known, rule)| known == name && rule.is_secret())
         };
@@ -77,7 +80,8 @@ impl Services {
         let named =
             named.map(|(name, _)| (name.clone(), value(name).unwrap_or_default().to_owned())).collect();
         let settings = chosen.shown(&template.settings, reveal);
-        Ok(Shown { uri, example, named, settings, port: known.port, host })
+        let internal = peers::address(&peer, template.recipe.port(&chosen), template);
+        Ok(Shown { uri, example, named, internal, settings, port: known.port, host })
     }
 
     /// How a deployment is reached; with `reveal` its secrets too, which is written down.

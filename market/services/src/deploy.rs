@@ -190,6 +190,7 @@ impl Services {
             choice.backup,
         ];
         tx.execute(&sql::INSERT_DEPLOYMENT, row).await?;
+        crate::peers::claim(tx, owner, &id, name).await?;
         if !template.settings.is_empty() {
             self.keep_chosen(tx, &id, &choice.chosen, now).await?;
         }

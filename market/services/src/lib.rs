@@ -19,6 +19,7 @@ pub mod figures;
 mod list;
 pub mod logs;
 mod page;
+mod peers;
 mod ports;
 mod reconcile;
 mod sql;
@@ -68,7 +69,8 @@ kernel::id!(
 store::id_values!(ServiceId, DeploymentId, BackupId);
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("services", "0001_services.sql", "0002_settings.sql");
+pub const MIGRATIONS: Migrations =
+    store::migrations!("services", "0001_services.sql", "0002_settings.sql", "0005_peers.sql");
 
 /// Whether what has a price can be deployed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub struct Settings {
     pub at_once: usize,
     /// Which images buyers may choose where a service lets them: references with `*` for any characters. None where empty.
     pub hosted_images: Vec<String>,
+    /// Whether deployments reach the internet.
+    pub outside: bool,
 }
 
 impl Default for Settings {
@@ -115,6 +119,7 @@ impl Default for Settings {
             undo: Duration::from_secs(24 * 3600),
             at_once: 8,
             hosted_images: Vec::new(),
+            outside: false,
         }
     }
 }

@@ -40,6 +40,13 @@ sql! {
     pub(crate) FIND_SETTINGS = "select sealed from deployment_settings where deployment = $1";
     pub(crate) SET_SETTINGS = "insert into deployment_settings (deployment, sealed, updated_at) values ($1, $2, $3) \
         on conflict (deployment) do update set sealed = excluded.sealed, updated_at = excluded.updated_at";
+    pub(crate) FIND_PEER = "select name from deployment_peer where deployment = $1 limit 1";
+    pub(crate) CLAIM_PEER = "insert into deployment_peer (owner, name, deployment) values ($1, $2, $3) \
+        on conflict (owner, name) do nothing";
+    pub(crate) FREE_PEER = "delete from deployment_peer where owner = $1 and name = $2 and exists \
+        (select 1 from deployment d where d.id = deployment_peer.deployment and d.wanted = 'deleted')";
+    pub(crate) OWNS_PEER = "select count(*) from deployment_peer where owner = $1 and name = $2 and deployment = $3";
+    pub(crate) DROP_OTHER_PEERS = "delete from deployment_peer where deployment = $1 and name <> $2";
     pub(crate) COUNT_OF_OWNER = "select count(*) from deployment where owner = $1 and status <> 'deleted'";
 
     pub(crate) LAST_PORT = "select port from deployment where port is not null order by created_at desc limit 1";

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig, Mount, MountType,
-    RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, HostConfigLogConfig, Mount,
+    MountType, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, StopContainerOptions};
 use tokio::sync::OwnedMutexGuard;
@@ -57,6 +57,7 @@ impl Docker {
             stop_signal: container.stop_signal.clone(),
             labels: Some(labels),
             host_config: Some(host_config(container, mounts)),
+            networking_config: Some(networking(container)),
             ..ContainerCreateBody::default()
         };
         let options =
@@ -154,6 +155,13 @@ impl Docker {
     }
 }
 
+/// Its place in its network.
+fn networking(container: &Container) -> NetworkingConfig {
+    let endpoint =
+        EndpointSettings { aliases: Some(container.aliases.clone()), ..EndpointSettings::default() };
+    NetworkingConfig { endpoints_config: Some(HashMap::from([(container.network.clone(), endpoint)])) }
+}
+
 /// What it is allowed to do, and what not.
 fn host_config(container: &Container, mounts: Vec<Mount>) -> HostConfig {
     let limits = container.limits;
@@ -184,7 +192,7 @@ fn host_config(container: &Container, mounts: Vec<Mount>) -> HostConfig {
             maximum_retry_count: None,
         }),
         log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(log) }),
-        dns: Some(vec![NO_RESOLVER.to_owned()]),
+        dns: (!container.outside).then(|| vec![NO_RESOLVER.to_owned()]),
         ipc_mode: Some("private".to_owned()),
         oom_score_adj: Some(0),
         ..HostConfig::default()

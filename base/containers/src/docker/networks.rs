@@ -1,4 +1,5 @@
-//! Networks that lead nowhere: their containers are reached from this machine, and reach nothing.
+//! Networks of their own: their containers are reached from this machine, reach each other, and nothing else but, where
+//! that is asked for, the internet.
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use sha2::{Digest as _, Sha256};
@@ -11,6 +12,18 @@ use crate::{EngineError, Kind, Network};
 
 /// What the names of our bridges start with: one rule of the packet filter covers them all.
 const BRIDGE: &str = "fdc";
+/// Addresses that are not the internet's (RFC 6890): private, shared, link-local with the metadata of clouds, benchmarks,
+/// multicast and reserved ones.
+const NEAR: [&str; 8] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/3",
+];
 
 impl Docker {
     pub(super) async fn make_network(&self, network: &Network) -> Result<(), EngineError> {
@@ -19,16 +32,17 @@ impl Docker {
         }
         // The same bridge name cannot be given twice, so two who make the same network do not end with two of it.
         let bridge = format!("{BRIDGE}{}", self.bridge_suffix(&network.name));
+        let masquerade = if network.outside { "true" } else { "false" };
         let options = [
             ("com.docker.network.bridge.name", bridge.as_str()),
-            ("com.docker.network.bridge.enable_icc", "false"),
-            ("com.docker.network.bridge.enable_ip_masquerade", "false"),
+            ("com.docker.network.bridge.enable_icc", "true"),
+            ("com.docker.network.bridge.enable_ip_masquerade", masquerade),
         ];
         let address = IpamConfig { subnet: Some(network.subnet.to_string()), ..IpamConfig::default() };
         let request = NetworkCreateRequest {
             name: network.name.clone(),
             driver: Some("bridge".to_owned()),
-            internal: Some(true),
+            internal: Some(!network.outside),
             enable_ipv6: Some(false),
             ipam: Some(Ipam { config: Some(vec![address]), ..Ipam::default() }),
             options: Some(options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
@@ -79,8 +93,9 @@ fn is_taken(error: &bollard::errors::Error) -> bool {
     status(error).is_some() && (text.contains("overlaps") || text.contains("conflicts with network"))
 }
 
-/// An internal network still leads to this machine by the address of its bridge. One rule closes that for what
-/// containers begin; answers to what this machine begins pass. It is the same for all installations.
+/// A network still leads to this machine by the address of its bridge, and one that leads outside also to what is near.
+/// Rules close that for what containers begin; answers to what this machine begins pass. They are the same for all
+/// installations. The engine's own rules keep networks apart from each other.
 ///
 /// # Errors
 /// Why it could not be set, for the operator.
@@ -88,10 +103,18 @@ pub(super) async fn shield() -> Result<(), String> {
     let any = format!("{BRIDGE}+");
     let rule =
         ["INPUT", "-i", &any, "-m", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED", "-j", "DROP"];
-    if iptables("-C", &rule).await.is_ok() {
+    ensure(&rule).await?;
+    for range in NEAR {
+        ensure(&["DOCKER-USER", "-i", &any, "!", "-o", &any, "-d", range, "-j", "DROP"]).await?;
+    }
+    Ok(())
+}
+
+async fn ensure(rule: &[&str]) -> Result<(), String> {
+    if iptables("-C", rule).await.is_ok() {
         return Ok(());
     }
-    iptables("-I", &rule).await
+    iptables("-I", rule).await
 }
 
 async fn iptables(action: &str, rule: &[&str]) -> Result<(), String> {

@@ -142,7 +142,7 @@ mod tests {
         let mut answers = Vec::new();
         for i in 0..40_u8 {
             let subnet = format!("10.0.{i}.0/24").parse().unwrap();
-            let network = Network { name: format!("n{i}"), labels: Labels::new(), subnet };
+            let network = Network { name: format!("n{i}"), labels: Labels::new(), subnet, outside: false };
             answers.push(memory.ensure_network(&network).await.is_ok());
         }
         memory.set_faults(0, Faults::default());

@@ -80,6 +80,8 @@ impl Ground {
             env: vec![("LANG".to_owned(), "C.UTF-8".to_owned())],
             user: Some("1000:1000".to_owned()),
             network: self.network.name.clone(),
+            aliases: Vec::new(),
+            outside: false,
             mounts: Vec::new(),
             tmpfs: Vec::new(),
             read_only_root: true,
@@ -178,7 +180,7 @@ pub async fn network(engine: &Engine, name: &str) -> Network {
         let spot =
             (std::process::id().wrapping_mul(61) + COUNT.fetch_add(1, Ordering::Relaxed) + attempt) % 4096;
         let subnet = format!("10.213.{}.{}/28", spot / 16, spot % 16 * 16).parse().unwrap();
-        let network = Network { name: name.to_owned(), labels: Labels::new(), subnet };
+        let network = Network { name: name.to_owned(), labels: Labels::new(), subnet, outside: false };
         match engine.ensure_network(&network).await {
             Ok(()) => return network,
             Err(EngineError::SubnetTaken(_)) => {}

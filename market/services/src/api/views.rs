@@ -152,6 +152,8 @@ pub(super) struct StandingView {
     billing: BillingView,
     /// How it is reached; secrets are hidden.
     credentials: CredentialsView,
+    /// Where other deployments of the account reach it.
+    internal_endpoint: String,
     /// Its tier, its region and its service's own settings; secrets are hidden.
     config: serde_json::Map<String, serde_json::Value>,
     /// What it wrote last before it failed.
@@ -182,6 +184,7 @@ impl StandingView {
                 billing_cycle: "monthly",
                 budget_minor: deployment.budget_minor,
             },
+            internal_endpoint: shown.internal.clone(),
             config: config(&deployment, &shown),
             credentials: shown.into(),
             last_lines: deployment.last_lines.clone(),

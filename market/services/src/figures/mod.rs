@@ -3,6 +3,7 @@
 
 mod read;
 mod sample;
+mod scrape;
 
 use std::collections::BTreeMap;
 

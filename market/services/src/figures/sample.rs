@@ -10,11 +10,12 @@ use kernel::Timestamp;
 use store::{StoreError, Tx, args};
 
 use super::read::costs;
-use super::{Figures, STEPS, parse, span};
+use super::{Figures, STEPS, parse, scrape, span};
 use crate::cost::{Month, price};
 use crate::deployment::{Deployment, Status, Wanted};
 use crate::events::Threshold;
 use crate::reconcile::{Reconciler, Target, exec};
+use crate::template::MetricSource;
 use crate::{DeploymentId, sql};
 
 /// How many services are asked for their own figures at once.
@@ -113,13 +114,8 @@ impl Reconciler {
         let targets = running.iter().filter_map(|known| self.known_target(&known.id));
         let asked =
             targets.filter(|target| target.template.recipe.metrics.is_some()).map(|target| async move {
-                let metrics = target.template.recipe.metrics.as_ref()?;
-                let (command, stdin) = target.command(&metrics.command, None);
-                let done = exec::run(&self.room.engine, &target.container.name, &command, stdin.as_ref())
-                    .await
-                    .ok()?;
-                let said = parse(&String::from_utf8_lossy(&done.stdout));
-                (done.code == 0).then(|| (target.deployment.id.clone(), (target, said)))
+                let said = self.said(&target).await?;
+                Some((target.deployment.id.clone(), (target, said)))
             });
         let asked: Vec<_> = asked.collect();
         futures_util::stream::iter(asked)
@@ -127,6 +123,23 @@ impl Reconciler {
             .filter_map(std::future::ready)
             .collect()
             .await
+    }
+
+    /// What one service says of itself.
+    async fn said(&self, target: &Target) -> Option<BTreeMap<String, f64>> {
+        match &target.template.recipe.metrics.as_ref()?.source {
+            MetricSource::Exec(command) => {
+                let (command, stdin) = target.command(command, None);
+                let name = &target.container.name;
+                let done = exec::run(&self.room.engine, name, &command, stdin.as_ref()).await.ok()?;
+                (done.code == 0).then(|| parse(&String::from_utf8_lossy(&done.stdout)))
+            }
+            MetricSource::Http { path, bearer } => {
+                let address = self.known_address(&target.deployment.id)?;
+                let bearer = bearer.as_ref().map(|text| target.secret(text));
+                scrape::ask(address, path, bearer.as_ref()).await
+            }
+        }
     }
 
     async fn latest(&self, running: &[&Deployment]) -> Result<HashMap<DeploymentId, Figures>, StoreError> {

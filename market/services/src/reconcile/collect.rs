@@ -2,12 +2,14 @@
 //! was restored that knows less.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
-use containers::Seen;
+use containers::{Seen, SeenContainer};
+use ipnet::Ipv4Net;
 use store::{StoreError, Tx, args};
 
 use super::backup::trial_name;
-use super::target::network_name;
+use super::target::{network_name, network_names};
 use super::{Reconciler, named};
 use crate::deployment::Deployment;
 use crate::{BackupId, sql};
@@ -21,7 +23,7 @@ impl Reconciler {
         let trials = trials.iter().map(|(id,)| trial_name(id));
         let known: HashSet<String> = live.iter().map(Deployment::engine_name).chain(trials).collect();
         let networks: HashSet<String> =
-            live.iter().map(|deployment| network_name(&deployment.owner)).collect();
+            live.iter().map(|known| network_name(&known.owner, self.room.settings.outside)).collect();
         let is_ours = |name: &str| named(name).is_some() || is_trial(name);
         let is_left = |name: &str| is_ours(name) && !known.contains(name);
         let engine = &self.room.engine;
@@ -33,20 +35,26 @@ impl Reconciler {
         }
         for network in &seen.networks {
             let Some(account) = network.labels.get("account") else { continue };
-            if networks.contains(&network.name) || network.name != format!("fondaco-{account}") {
+            if networks.contains(&network.name) || !network_names(account).contains(&network.name) {
                 continue;
             }
-            self.drop_network(account).await;
+            // One that is still in use goes when the last container has moved out of it.
+            let used = seen.containers.iter().any(|container| is_in(container, network.subnet));
+            if !used {
+                self.drop_networks(account, std::slice::from_ref(&network.name)).await;
+            }
         }
     }
 
-    /// Removes the network of an account that has nothing any more.
-    async fn drop_network(&self, account: &str) {
-        let name = format!("fondaco-{account}");
-        let removed = self.room.engine.remove_network(&name).await;
-        let is_gone = removed.is_ok();
-        report(&name, "network", removed);
-        if is_gone && let Err(error) = self.forget_network(account).await {
+    /// Removes networks of an account, and gives its addresses back when it has nothing any more.
+    async fn drop_networks(&self, account: &str, names: &[String]) {
+        let mut are_gone = true;
+        for name in names {
+            let removed = self.room.engine.remove_network(name).await;
+            are_gone &= removed.is_ok();
+            report(name, "network", removed);
+        }
+        if are_gone && let Err(error) = self.forget_network(account).await {
             tracing::warn!(%error, account, "the addresses of a network could not be given back");
         }
     }
@@ -56,7 +64,7 @@ impl Reconciler {
         let owner = account.to_owned();
         let count = async move |tx: &mut Tx| tx.one::<(u32,)>(&sql::COUNT_OF_OWNER, args![owner]).await;
         if self.room.store.read(count).await?.0 == 0 {
-            self.drop_network(account).await;
+            self.drop_networks(account, &network_names(account)).await;
         }
         Ok(())
     }
@@ -72,6 +80,14 @@ impl Reconciler {
             Ok::<_, StoreError>(())
         };
         self.room.store.write(forget).await
+    }
+}
+
+/// Whether a container has an address of this network.
+fn is_in(container: &SeenContainer, subnet: Option<Ipv4Net>) -> bool {
+    match (container.address, subnet) {
+        (Some(IpAddr::V4(address)), Some(subnet)) => subnet.contains(&address),
+        _ => false,
     }
 }
 

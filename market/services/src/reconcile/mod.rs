@@ -290,6 +290,11 @@ impl Reconciler {
         self.watch(id, |watch| watch.target.clone())
     }
 
+    /// Where a deployment's port is, while it serves.
+    pub(crate) fn known_address(&self, id: &DeploymentId) -> Option<std::net::SocketAddr> {
+        self.watch(id, |watch| watch.address)
+    }
+
     /// How long the latest answers of a deployment took on average, in microseconds.
     pub(crate) fn answer_us(&self, id: &DeploymentId) -> u64 {
         self.watch(id, |watch| {

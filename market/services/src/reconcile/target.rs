@@ -31,28 +31,45 @@ pub(crate) struct Target {
     pub(crate) volume: Option<Volume>,
 }
 
-/// What the network of an account is called.
-pub(crate) fn network_name(owner: &AccountId) -> String {
-    format!("fondaco-{owner}")
+/// What the network of an account is called. One that leads outside is another one, so that what is already in the first
+/// moves over when the operator opens it, one deployment after the other.
+pub(crate) fn network_name(owner: &AccountId, outside: bool) -> String {
+    network_names(owner.as_str())[usize::from(outside)].clone()
+}
+
+/// All that the networks of an account were ever called.
+pub(crate) fn network_names(account: &str) -> [String; 3] {
+    let base = format!("fondaco-{account}");
+    [format!("{base}-peers"), format!("{base}-open"), base]
+}
+
+/// What the operator and other deployments say about where a container is.
+pub(crate) struct Place<'a> {
+    /// The id of its image.
+    pub(crate) image: &'a str,
+    /// By which name others reach it.
+    pub(crate) peer: &'a str,
+    /// Whether it reaches the internet.
+    pub(crate) outside: bool,
 }
 
 /// The network of an account by its number; `None` where the range is used up.
-pub(crate) fn network(owner: &AccountId, number: u32, range: Ipv4Net) -> Option<Network> {
+pub(crate) fn network(owner: &AccountId, number: u32, range: Ipv4Net, outside: bool) -> Option<Network> {
     let size = 1_u32 << (32 - PREFIX);
     let first = u32::from(range.network()).checked_add(number.checked_mul(size)?)?;
     let subnet = Ipv4Net::new(Ipv4Addr::from(first), PREFIX).ok()?;
     let labels = Labels::from([("account".to_owned(), owner.to_string())]);
-    range.contains(&subnet).then(|| Network { name: network_name(owner), labels, subnet })
+    let name = network_name(owner, outside);
+    range.contains(&subnet).then_some(Network { name, labels, subnet, outside })
 }
 
 impl Target {
-    /// `image` is the id of the image that the deployment is made from.
     pub(crate) fn new(
         deployment: Deployment,
         template: Arc<Template>,
         credentials: Credentials,
         chosen: Chosen,
-        image: &str,
+        place: &Place<'_>,
     ) -> Self {
         let recipe = &template.recipe;
         let name = deployment.engine_name();
@@ -69,7 +86,7 @@ impl Target {
             template: volume
                 .template
                 .as_ref()
-                .map(|path| containers::Template { image: image.to_owned(), path: path.clone() }),
+                .map(|path| containers::Template { image: place.image.to_owned(), path: path.clone() }),
         });
         let mounts = recipe
             .volume
@@ -77,11 +94,13 @@ impl Target {
             .map(|volume| VolumeMount { volume: name.clone(), path: volume.path.clone() });
         let container = Container {
             labels,
-            image: image.to_owned(),
+            image: place.image.to_owned(),
             argv: recipe.command.as_ref().map(|argv| argv.iter().map(fill).collect()),
             env: recipe.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
             user: recipe.user.clone(),
-            network: network_name(&deployment.owner),
+            network: network_name(&deployment.owner, place.outside),
+            aliases: vec![place.peer.to_owned(), deployment.id.to_string()],
+            outside: place.outside,
             mounts: mounts.collect(),
             tmpfs: recipe.tmpfs.clone(),
             read_only_root: recipe.read_only_root,
@@ -102,6 +121,8 @@ impl Target {
     pub(crate) fn trial(&self, name: &str) -> Self {
         let (mut container, mut volume) = (self.container.clone(), self.volume.clone());
         name.clone_into(&mut container.name);
+        // Nobody may meet what is only tried.
+        container.aliases.clear();
         container.labels = Labels::from([("trial".to_owned(), name.to_owned())]);
         for mount in &mut container.mounts {
             name.clone_into(&mut mount.volume);
@@ -155,6 +176,11 @@ impl Target {
         (exec, command.stdin.as_ref().map(|text| Secret::new(self.fill(text, next))))
     }
 
+    /// A text that may have secrets.
+    pub(crate) fn secret(&self, text: &Text) -> Secret {
+        Secret::new(self.fill(text, None))
+    }
+
     fn fill(&self, text: &Text, next: Option<&Credentials>) -> String {
         let values = texts(&self.deployment, &self.template, &self.chosen, true);
         text.fill(|name| value(&values, &self.credentials, next, name))
@@ -185,7 +211,7 @@ mod tests {
     fn networks_do_not_overlap_and_end_with_the_range() {
         let owner: AccountId = "user-ada".parse().unwrap();
         let range: Ipv4Net = "10.0.0.0/20".parse().unwrap();
-        let subnet = |number| network(&owner, number, range).map(|network| network.subnet.to_string());
+        let subnet = |number| network(&owner, number, range, false).map(|network| network.subnet.to_string());
         assert_eq!(subnet(0).as_deref(), Some("10.0.0.0/24"));
         assert_eq!(subnet(15).as_deref(), Some("10.0.15.0/24"));
         assert_eq!(subnet(16), None);

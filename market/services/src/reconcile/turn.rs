@@ -10,14 +10,14 @@ use store::{Tx, args};
 use tokio::time::sleep;
 
 use super::plan::{Goal, Step, steps};
-use super::target::{Target, network};
+use super::target::{Place, Target, network};
 use super::watch::{Crash, SLOWLY};
 use super::{Reconciler, TurnError, exec, probe};
 use crate::backups::Backup;
 use crate::deployment::{Deployment, Status, Wanted};
 use crate::error::ServiceError;
 use crate::template::{Chosen, Given, Template};
-use crate::{BackupId, DeploymentId, sql};
+use crate::{BackupId, DeploymentId, peers, sql};
 
 /// How long after a question that was not answered the next one comes, at first and at last.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
@@ -109,16 +109,17 @@ impl Reconciler {
         let find = async move |tx: &mut Tx| {
             let template = room.template_of(tx, &digest).await?;
             let chosen = room.chosen_of(tx, &deployment, &template).await?;
-            Ok::<_, ServiceError>((template, chosen))
+            Ok::<_, ServiceError>((template, chosen, peers::name_of(tx, &deployment.id).await?))
         };
-        let (template, chosen) = self.room.store.read(find).await?;
+        let (template, chosen, peer) = self.room.store.read(find).await?;
         let image = match known.image.as_str() {
             "" => self.image(&template, &chosen).await?,
             image => image.to_owned(),
         };
         let known = if known.image.is_empty() { self.keep_image(known, &image).await? } else { known };
         let credentials = self.room.open(&known, &known.credentials)?;
-        let target = Arc::new(Target::new(known, template, credentials, chosen, &image));
+        let place = Place { image: &image, peer: &peer, outside: self.room.settings.outside };
+        let target = Arc::new(Target::new(known, template, credentials, chosen, &place));
         self.watch(&target.deployment.id, |watch| watch.target = Some(Arc::clone(&target)));
         Ok(target)
     }
@@ -218,7 +219,8 @@ impl Reconciler {
     pub(super) async fn ensure_network(&self, known: &Deployment) -> Result<(), TurnError> {
         for _ in 0..64 {
             let number = self.network_number(&known.owner).await?;
-            let Some(wanted) = network(&known.owner, number, self.room.settings.subnets) else {
+            let settings = &self.room.settings;
+            let Some(wanted) = network(&known.owner, number, settings.subnets, settings.outside) else {
                 return Err(EngineError::Refused("services.subnets has no addresses left".to_owned()).into());
             };
             match self.room.engine.ensure_network(&wanted).await {

@@ -336,11 +336,31 @@ pub struct Command {
     pub user: Option<String>,
 }
 
-/// A service's own figures: lines of `name value`, `name:value` or `name=value`.
+/// Where a service tells its own figures.
+#[derive(Clone, Debug)]
+pub enum MetricSource {
+    /// A command in the container: lines of `name value`, `name:value` or `name=value`.
+    Exec(Command),
+    /// `GET` of a path at its port: the text of Prometheus, or one flat JSON object.
+    Http {
+        /// The path.
+        path: String,
+        /// What stands behind `Authorization: Bearer`.
+        bearer: Option<Text>,
+    },
+}
+
+impl Default for MetricSource {
+    fn default() -> Self {
+        Self::Exec(Command::default())
+    }
+}
+
+/// A service's own figures.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    /// What writes them.
-    pub command: Command,
+    /// Where they are told.
+    pub source: MetricSource,
     /// How often.
     pub every: Duration,
     /// Which of them are kept.

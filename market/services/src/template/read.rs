@@ -14,8 +14,8 @@ use super::fields::{
 };
 use super::yaml::{Flaw, Kind, Node, parse, to_json};
 use super::{
-    BackupRecipe, Category, Command, Exchange, Given, Health, MetricField, Metrics, Plan, Port, Pricing,
-    Probe, Recipe, Rule, Setting, SettingKind, Sla, Template, VolumeRecipe,
+    BackupRecipe, Category, Command, Exchange, Given, Health, MetricField, MetricSource, Metrics, Plan, Port,
+    Pricing, Probe, Recipe, Rule, Setting, SettingKind, Sla, Template, VolumeRecipe,
 };
 
 /// What may stand in any text of a recipe beside its credentials.
@@ -432,7 +432,7 @@ fn health(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Health {
     let talk =
         fields.maybe("talk", list(8, exchange)).map(|talk| Probe::Talk(talk.into_iter().flatten().collect()));
     let tcp = fields.maybe("tcp", flag).map(|_| Probe::Tcp);
-    let http = fields.maybe("http", path).map(Probe::Http);
+    let http = fields.maybe("http", http_path).map(Probe::Http);
     let exec = fields.maybe("exec", |node, flaws| command(node, flaws, &known.open, &known.secret));
     let probes: Vec<Probe> = [talk, tcp, http, exec.map(Probe::Exec)].into_iter().flatten().collect();
     if probes.len() != 1 {
@@ -445,6 +445,35 @@ fn health(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Health {
     };
     fields.end();
     health
+}
+
+/// A path, alone or as `path` in a table.
+fn http_path(node: &Node, flaws: &Flaws) -> String {
+    if matches!(node.kind, Kind::Text { .. }) {
+        return path(node, flaws);
+    }
+    let fields = Fields::of(node, flaws);
+    let path = fields.need("path", path);
+    fields.end();
+    path
+}
+
+fn metrics_source(fields: &Fields<'_>, line: usize, flaws: &Flaws, known: &Known<'_>) -> MetricSource {
+    let exec = fields.maybe("exec", |node, flaws| command(node, flaws, &known.open, &known.secret));
+    let http = fields.maybe("http", |node, flaws| {
+        let fields = Fields::of(node, flaws);
+        let source = MetricSource::Http {
+            path: fields.need("path", path),
+            bearer: fields.maybe("bearer", filled(&known.secret)),
+        };
+        fields.end();
+        source
+    });
+    let sources: Vec<MetricSource> = exec.map(MetricSource::Exec).into_iter().chain(http).collect();
+    if sources.len() != 1 {
+        flaws.add(line, "expected one of `exec` and `http`");
+    }
+    sources.into_iter().next().unwrap_or_default()
 }
 
 fn exchange(node: &Node, flaws: &Flaws) -> Option<Exchange> {
@@ -462,7 +491,7 @@ fn exchange(node: &Node, flaws: &Flaws) -> Option<Exchange> {
 fn metrics(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Metrics {
     let fields = Fields::of(node, flaws);
     let metrics = Metrics {
-        command: fields.need("exec", |node, flaws| command(node, flaws, &known.open, &known.secret)),
+        source: metrics_source(&fields, node.line, flaws, known),
         every: fields.maybe("every", duration).unwrap_or(Duration::from_secs(15)),
         fields: fields.need("fields", list(20, metric)),
     };
