@@ -137,6 +137,7 @@ end
 -- Counts a request that was answered.
 function edge.count()
   local figures, var = ngx.shared.figures, ngx.var
+  if var.uri:sub(1, 3) == "/-/" then return end
   local cache, bytes = var.cache:lower(), tonumber(var.bytes_sent) or 0
   figures:incr("requests:" .. cache, 1, 0)
   figures:incr("bytes", bytes, 0)
