@@ -1,6 +1,7 @@
 """Starts the server: python3 -m server"""
 
 import os
+import signal
 import sys
 import threading
 
@@ -14,12 +15,16 @@ from server.s3 import fetch
 
 PORT = 8080
 DATA = "/data"
+RESTORED = "/data/restored"
 EXAMPLES = "/opt/examples"
 
 
 def load(api, chosen):
     """Loads what there is; then the server says that it serves."""
     repository = api.repository
+    if os.path.isdir(RESTORED):
+        # This program was ended while it took them.
+        repository.replace(RESTORED)
     try:
         if chosen.model_path == "upload":
             repository.seed("iris", os.path.join(EXAMPLES, chosen.framework))
@@ -35,11 +40,20 @@ def load(api, chosen):
     print(f"serving {len(repository.all())} models by {chosen.framework}", flush=True)
 
 
+def reload(api):
+    """Takes the models that were restored from a backup."""
+    if os.path.isdir(RESTORED):
+        api.ready = False
+        api.repository.replace(RESTORED)
+        api.ready = True
+
+
 def main():
     """Serves until it is told to stop."""
     chosen = settings.read(serving.settings())
     repository = Repository(DATA, chosen.framework, chosen.threads)
     api = Api(repository, Counts(), serving.Key(), chosen.seconds)
+    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, args=(api,), daemon=True).start())
     threading.Thread(target=load, args=(api, chosen), daemon=True).start()
     serving.serve(PORT, api, repository.stop)
 

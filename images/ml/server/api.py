@@ -40,7 +40,7 @@ ROUTES = [
     ("PUT", STORED, "upload"),
     ("DELETE", STORED, "remove"),
     ("POST", STORED + r"/load", "load"),
-    ("GET", r"/metrics", "metrics"),
+    ("GET", r"(?:/-)?/metrics", "metrics"),
 ]
 ROUTES = [(method, re.compile(path), name) for method, path, name in ROUTES]
 OPEN = {"live", "ready", "serving"}

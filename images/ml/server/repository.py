@@ -2,7 +2,7 @@
 
     DATA/models/NAME/VERSION/model    one uploaded file; VERSION counts from 1
     DATA/models/NAME/current          which version is served
-    DATA/incoming/…                   what is being uploaded or checked
+    DATA/incoming/…                   what is being uploaded or checked, or goes
 
 A file becomes a version only after a process has loaded it; that very process then serves it. A kill at any point leaves the
 version that was served before, or the new one.
@@ -158,6 +158,20 @@ class Repository:
         shutil.rmtree(gone, ignore_errors=True)
         if served.child is not None:
             served.child.retire(30)
+
+    def replace(self, restored):
+        """Takes the models of another folder in place of all there are."""
+        with self.loading:
+            with self.lock:
+                gone, self.served = list(self.served.values()), {}
+            old = os.path.join(self.incoming, secrets.token_hex(8))
+            os.rename(self.models, old)
+            os.rename(restored, self.models)
+        shutil.rmtree(old, ignore_errors=True)
+        for served in gone:
+            if served.child is not None:
+                served.child.stop()
+        self.start()
 
     def stop(self):
         """Ends all processes."""
