@@ -1,1 +1,1 @@
-"""Serves models by the Open Inference Protocol (version 2). What it does is told in images/ml/README.md."""
+"""Serves models by the Open Inference Protocol (version 2). What it does is told in images/README.md."""

@@ -139,7 +139,8 @@ class Api:
         try:
             version, digest = self.repository.put(name, pieces, request.length)
         except Broken as error:
-            raise Refused(422, f"the file was not taken, what was served before still is: {error}") from None
+            before = "what was served before still is" if name in self.repository.served else "nothing has changed"
+            raise Refused(422, f"the file was not taken, {before}: {error}") from None
         print(f"model {name} version {version} is served (SHA-256 {digest})", flush=True)
         return Response.json({"name": name, "version": str(version), "sha256": digest, "bytes": request.length}, 201)
 

@@ -1,4 +1,4 @@
-"""Models of TensorFlow: a SavedModel as a .zip or alone as saved_model.pb, a frozen graph (.pb), a Keras file (.keras, .h5)."""
+"""Models of TensorFlow: a SavedModel as a .zip, a frozen graph (.pb), a file of Keras (.keras, .h5)."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import zipfile
 import tensorflow
 
 PLATFORM = "tensorflow_savedmodel"
+UNKNOWN = "the file is no SavedModel in a .zip, no frozen graph and no model of Keras"
 MAX_FILES = 10_000
 MAX_UNPACKED = 8 << 30
 
@@ -46,15 +47,7 @@ def loaded(folder):
             if "config.json" in archive.namelist():
                 return of_keras(path, folder, ".keras")
             return of_saved(unpacked(archive, folder))
-    alone = os.path.join(folder, "alone")
-    os.makedirs(alone, exist_ok=True)
-    shutil.copyfile(path, os.path.join(alone, "saved_model.pb"))
-    try:
-        return of_saved(alone)
-    except (OSError, RuntimeError, ValueError):
-        return of_graph(path)
-    finally:
-        shutil.rmtree(alone)
+    return of_graph(path)
 
 
 def of_saved(folder):
@@ -78,11 +71,12 @@ def of_keras(path, folder, suffix):
     specs = {value.name: tensorflow.TensorSpec(value.shape, value.dtype, value.name) for value in model.inputs}
 
     def call(**tensors):
-        found = model([tensors[name] for name in specs], training=False)
+        given = [tensors[name] for name in specs]
+        found = model(given if len(given) > 1 else given[0], training=False)
         if isinstance(found, dict):
             return found
         found = found if isinstance(found, (list, tuple)) else [found]
-        return dict(zip(model.output_names, found))
+        return dict(zip(getattr(model, "output_names", [f"output_{at}" for at in range(len(found))]), found))
 
     return model, tensorflow.function(call).get_concrete_function(**specs)
 
@@ -94,14 +88,14 @@ def of_graph(path):
         try:
             graph_def.ParseFromString(file.read())
         except Exception:
-            raise ValueError("the file is no SavedModel, no frozen graph and no model of Keras") from None
+            raise ValueError(UNKNOWN) from None
     wrapped = tensorflow.compat.v1.wrap_function(lambda: tensorflow.import_graph_def(graph_def, name=""), [])
     operations = wrapped.graph.get_operations()
     inputs = [op.outputs[0] for op in operations if op.type == "Placeholder"]
     ends = [op.outputs[0] for op in operations if op.outputs and not any(out.consumers() for out in op.outputs)]
     outputs = {end.op.name: end for end in ends if end.op.type not in ("Placeholder", "Const", "NoOp")}
     if not inputs or not outputs:
-        raise ValueError("the file is no SavedModel, no frozen graph and no model of Keras")
+        raise ValueError(UNKNOWN)
     pruned = wrapped.prune(inputs, outputs)
     specs = {value.op.name: tensorflow.TensorSpec(value.shape, value.dtype, value.op.name) for value in inputs}
 
