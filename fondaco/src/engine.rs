@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Egress, Paid, RelayMode};
 use crate::data::DataDir;
+use crate::rooms::Addresses;
 
 /// How long a relay goes on that was told nothing: never shorter than this, so that a restart finds it.
 const LEAST_IDLE: Duration = Duration::from_secs(60);
@@ -46,7 +47,7 @@ fn installation(config: &Config, data: &DataDir) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When the range of ports or addresses is none.
-pub fn settings(config: &Config) -> anyhow::Result<services::Settings> {
+pub fn settings(config: &Config, addresses: &Addresses) -> anyhow::Result<services::Settings> {
     let wanted = &config.services;
     let ports = wanted.ports.split_once('-').and_then(|(first, last)| {
         let ports: (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -64,6 +65,10 @@ pub fn settings(config: &Config) -> anyhow::Result<services::Settings> {
         free_deployments: wanted.free_deployments,
         undo: wanted.undo,
         at_once: wanted.at_once,
+        seller: wanted.seller.clone(),
+        grace: wanted.grace,
+        public_url: addresses.web.trim_end_matches('/').to_owned(),
+        market: config.branding.name.clone(),
         hosted_images: wanted.hosted_images.clone(),
         outside: wanted.egress == Egress::Open,
     })

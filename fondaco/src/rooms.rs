@@ -153,8 +153,8 @@ impl Rooms {
             .context("webhooks cannot be set up")?;
         let engine = crate::engine::open(config, data).await.context("the engine's folder cannot be made")?;
         let (s, c, i) = (store.clone(), clock.clone(), identity.clone());
-        let (v, b, wanted) = (vault.clone(), blobs.clone(), crate::engine::settings(config)?);
-        let services = Services::new(s, c, i, v, b, engine, wanted);
+        let (v, b, wanted) = (vault.clone(), blobs.clone(), crate::engine::settings(config, addresses)?);
+        let services = Services::new(s, c, i, v, b, engine, wanted).sold_by(orders.clone(), billing.clone());
         Ok(Self {
             store,
             clock,

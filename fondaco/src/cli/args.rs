@@ -15,7 +15,7 @@ pub(crate) use admin::{
     Admin, AdminAudit, AdminJob, AdminJobList, AdminJobs, AdminToken, AdminUser, AdminUserCreate,
     AdminUserList, AdminUserName,
 };
-pub(crate) use deploy::{Deploy, Deployment, Logs, Offered, Services, Settings, Wait, Waited};
+pub(crate) use deploy::{Deploy, Deployment, Logs, Offered, Scheduled, Services, Settings, Wait, Waited};
 pub(crate) use market::{
     Browse, CheckIn, Download, Format, Line, Market, NewOrder, Order, Orders, Pay, Refund, Saved, Side, Sort,
     Ticket, Transfer, Units,

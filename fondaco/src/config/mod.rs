@@ -302,6 +302,11 @@ pub struct Services {
     /// How long a removal can be undone.
     #[serde(deserialize_with = "units::duration")]
     pub undo: Duration,
+    /// Who sells services where a template does not say.
+    pub seller: Option<String>,
+    /// How long what is not paid any more is kept.
+    #[serde(deserialize_with = "units::duration")]
+    pub grace: Duration,
     /// How many deployments are worked on at once.
     pub at_once: usize,
     /// Whether deployments reach the internet.

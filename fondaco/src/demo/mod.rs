@@ -1,6 +1,7 @@
 //! Demo data: accounts, an organisation, and small packages that work, made as real tarballs and published through
 //! the registry's own door. Counts are never invented: downloads begin at zero.
 
+mod deployments;
 mod listings;
 mod packages;
 mod shows;
@@ -21,6 +22,7 @@ use store::{Migrations, StoreError, Tx, args, sql};
 use tower::ServiceExt;
 
 use crate::rooms::Rooms;
+pub use deployments::deploy;
 use packages::{RELEASES, Release};
 
 /// The table that marks a demo.
@@ -37,7 +39,7 @@ const USER: (&str, &str) = ("demo", "demo123");
 /// The demo's operator. The name `admin` is reserved, so that nobody can pose as one.
 const OPERATOR: &str = "demo-admin";
 /// The organisation that the packages belong to.
-const ORGANISATION: &str = "elide";
+pub(crate) const ORGANISATION: &str = "elide";
 /// What is deprecated, and why.
 const DEPRECATED: (&str, &str) =
     ("request-lite", "Use @elide/http instead: it has promises, timeouts and types.");
@@ -65,6 +67,9 @@ pub enum DemoError {
     /// A card cannot be saved.
     #[error(transparent)]
     Payments(#[from] payments::PaymentError),
+    /// Something cannot be deployed.
+    #[error(transparent)]
+    Services(#[from] services::ServiceError),
     /// A subscription cannot begin.
     #[error(transparent)]
     Billing(#[from] billing::BillingError),

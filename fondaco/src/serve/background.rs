@@ -92,7 +92,8 @@ pub(super) async fn end(mut beside: JoinSet<()>, rooms: &Rooms) {
     }
 }
 
-fn spawn(
+/// Runs something until it is done or the program ends.
+pub(super) fn spawn(
     beside: &mut JoinSet<()>,
     stop: &CancellationToken,
     work: impl Future<Output = ()> + Send + 'static,
@@ -114,6 +115,7 @@ fn worker(rooms: &Rooms) -> jobs::Runner {
     let runner = jobs::Runner::new(rooms.store.clone(), rooms.clock.clone());
     let runner = rooms.wallets.jobs(runner, rooms.mailer.clone());
     let runner = rooms.billing.jobs(runner, rooms.mailer.clone());
+    let runner = rooms.services.jobs(runner, rooms.mailer.clone());
     let runner = rooms.tickets.jobs(runner, rooms.clock.clone());
     rooms
         .identity

@@ -51,7 +51,11 @@ pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
             stop.clone(),
         ));
     }
-    let beside = background::start(config, &rooms, &surfaces, &metrics, &stop);
+    let mut beside = background::start(config, &rooms, &surfaces, &metrics, &stop);
+
+    if demo {
+        background::spawn(&mut beside, &stop, demo_deployments(rooms.clone()));
+    }
 
     // The link's file is there before anybody is told that the program is ready.
     let link = setup_link(&rooms, &data).await?;
@@ -72,16 +76,27 @@ pub async fn run(config: &Config, demo: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A demo takes test cards, unless it is told how else people pay, and asks nothing for deployments.
+/// How many deployments of free plans an account may have running in a demo.
+const DEMO_DEPLOYMENTS: u32 = 5;
+
+/// A demo takes test cards, unless it is told how else people pay; its organisation sells the services.
 fn for_demo(mut config: Config, demo: bool) -> Config {
     config.payments.sandbox |= demo && config.payments.stripe_key.is_none();
     if demo {
-        config.services.paid = crate::config::Paid::Off;
+        config.services.seller.get_or_insert_with(|| crate::demo::ORGANISATION.to_owned());
+        config.services.free_deployments = config.services.free_deployments.max(DEMO_DEPLOYMENTS);
         if config.services.hosted_images.is_empty() {
             config.services.hosted_images.push("fondaco/*".to_owned());
         }
     }
     config
+}
+
+/// What runs in the demo, after everybody was told that the program is ready.
+async fn demo_deployments(rooms: Rooms) {
+    if let Err(error) = crate::demo::deploy(&rooms).await {
+        tracing::warn!(%error, "the demo goes without deployments");
+    }
 }
 
 /// Where this instance is reached: as configured, else at its own ports.

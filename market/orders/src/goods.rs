@@ -6,7 +6,7 @@ use kernel::Timestamp;
 use store::Tx;
 
 use crate::error::OrderError;
-use crate::order::{Line, Order};
+use crate::order::{Line, Order, OrderId};
 
 /// The answer of [`Goods`]: a future that awaits nothing but its transaction.
 pub type Handed<'a> = LocalBoxFuture<'a, Result<(), OrderError>>;
@@ -52,6 +52,12 @@ pub trait Goods: Send + Sync + 'static {
         order: &'a Order,
         lines: &'a [Line],
     ) -> Handed<'a>;
+
+    /// Where the buyer of an order goes on with what was delivered; `None`: at the order itself.
+    fn page(&self, order: &OrderId) -> Option<String> {
+        let _ = order;
+        None
+    }
 
     /// Lines were refunded, disputed and lost, or their payment fell through: take back what was delivered. The
     /// quantity of each line is how many are taken back now, and [`Line::returned`] holds how many are in all.

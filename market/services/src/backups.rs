@@ -83,7 +83,7 @@ impl Services {
         self.store.write(ask).await
     }
 
-    async fn insert_backup(
+    pub(crate) async fn insert_backup(
         &self,
         tx: &mut Tx,
         by: &Caller,

@@ -149,7 +149,7 @@ impl Services {
         if known.wanted == Wanted::Deleted {
             return match change {
                 Change::Undelete if known.is_to_vanish(by.now()) => Err(ServiceError::Gone),
-                Change::Undelete => self.undelete(tx, known).await.map(Some),
+                Change::Undelete => self.undelete(tx, by, known).await.map(Some),
                 Change::Delete { at_once: true } => {
                     known.undo_until = None;
                     Ok(Some("It goes at once."))
@@ -203,6 +203,7 @@ impl Services {
         change: &Change,
     ) -> Result<&'static str, ServiceError> {
         self.check_free(tx, &known.owner, known.id.as_str(), known.plan.pricing).await?;
+        self.pays_for(tx, known, &known.plan, by.now()).await?;
         known.wanted = Wanted::Running;
         known.status = Status::Provisioning;
         (known.since, known.reason, known.last_lines) = (by.now(), String::new(), String::new());
@@ -232,7 +233,7 @@ impl Services {
         if plan.disk_bytes < known.plan.disk_bytes {
             return Err(ServiceError::Shrinks);
         }
-        self.check_price(plan.pricing)?;
+        self.pays_for(tx, known, plan, by.now()).await?;
         if known.wanted == Wanted::Running {
             self.check_free(tx, &known.owner, known.id.as_str(), plan.pricing).await?;
             known.status = Status::Provisioning;
@@ -267,11 +268,17 @@ impl Services {
         Ok(Some("It has other settings."))
     }
 
-    async fn undelete(&self, tx: &mut Tx, known: &mut Deployment) -> Result<&'static str, ServiceError> {
+    async fn undelete(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        known: &mut Deployment,
+    ) -> Result<&'static str, ServiceError> {
         let (named,): (u32,) = tx.one(&sql::COUNT_NAMED, args![known.owner, known.name, known.id]).await?;
         if named > 0 {
             return Err(ServiceError::NameTaken);
         }
+        self.pays_for(tx, known, &known.plan, by.now()).await?;
         known.wanted = Wanted::Stopped;
         known.status = Status::Stopping;
         known.undo_until = None;

@@ -29,6 +29,10 @@ impl Services {
         given: &Map<String, Value>,
     ) -> Result<Chosen, Vec<FieldError>> {
         let chosen = present.with(&template.settings, given)?;
+        let wrong = template.recipe.wrong(&chosen);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
         match &template.recipe.image {
             Given::Chosen(setting) if !self.may_host(&template.recipe.image(&chosen)) => {
                 let detail =

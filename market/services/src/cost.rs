@@ -7,7 +7,7 @@ use kernel::Timestamp;
 use crate::template::Pricing;
 
 /// Microseconds of a thousand hours, for which prices by the hour are told.
-const THOUSAND_HOURS: i128 = 3_600_000_000 * 1000;
+pub(crate) const THOUSAND_HOURS: i128 = 3_600_000_000 * 1000;
 
 /// The time that was measured at one price.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,11 @@ impl Month {
         };
         let number = i64::from(first.year()) * 12 + i64::from(first.month()) - 1;
         Self { from: start(first), to: start(next), number }
+    }
+
+    /// A period that is paid at once, in the place of a month.
+    pub(crate) fn spanning(self, from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to, ..self }
     }
 
     fn length_us(self) -> i128 {

@@ -6,14 +6,16 @@ use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
 use identity::{Action, Caller, Subject, UserId};
 use kernel::FieldError;
+use orders::OrderId;
 use store::{Tx, args};
 use web::idempotency::{Request, once};
 
 use crate::credentials::Shown;
 use crate::deployment::{Credentials, Deployment, NewDeployment, check_name, purpose};
 use crate::error::ServiceError;
+use crate::paid::carry;
 use crate::template::{Chosen, Plan, Pricing, Template};
-use crate::{BackupId, DeploymentId, Paid, Services, ports, sql};
+use crate::{BackupId, DeploymentId, Services, ports, sql};
 
 /// What was made, with its credentials, which are shown in this answer.
 #[derive(Clone, Debug)]
@@ -25,9 +27,9 @@ pub struct Made {
 }
 
 /// What was chosen, when it can be had.
-struct Choice {
+pub(crate) struct Choice {
     template: Arc<Template>,
-    plan: Plan,
+    pub(crate) plan: Plan,
     region: String,
     chosen: Chosen,
     backup: Option<BackupId>,
@@ -39,7 +41,8 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::Invalid`], [`ServiceError::NameTaken`], [`ServiceError::TooManyFree`],
-    /// [`ServiceError::NotBought`], [`ServiceError::NotAvailable`] where its image is missing,
+    /// [`ServiceError::ToPay`] with the order to pay, after which it is made by itself, [`ServiceError::NotBought`] where
+    /// it cannot be bought, [`ServiceError::NotAvailable`] where its image is missing,
     /// [`ServiceError::NoPort`], [`ServiceError::Identity`] for who may not.
     pub async fn deploy(
         &self,
@@ -52,31 +55,50 @@ impl Services {
         let owner = owner.ok_or(ServiceError::NotFound("organisation of yours"))?;
         let creator = actor.user.clone();
         let choice = self.choose(&new)?;
-        self.check_price(choice.plan.pricing)?;
         if let Some(missing) = self.missing(&choice.template).await {
             return Err(ServiceError::NotAvailable(missing));
         }
-        let (room, by, name) = (self.clone(), by.clone(), new.name);
+        let (service, plan) = (choice.template.id.clone(), choice.plan.id.clone());
+        let (room, caller, name, same) = (self.clone(), by.clone(), new.name.clone(), request.clone());
         let deploy = async move |tx: &mut Tx| {
             let effect = async |tx: &mut Tx| {
                 room.check_account(tx, &owner, &name, &choice.plan).await?;
                 if let Some(backup) = &choice.backup {
-                    room.restorable(tx, &by, backup, &choice.template).await?;
+                    room.restorable(tx, &caller, backup, &choice.template).await?;
                 }
-                room.insert(tx, &by, (&owner, &creator), &name, &choice).await
+                if !room.is_sold(choice.plan.pricing) {
+                    return room.insert(tx, &caller, (&owner, &creator), &name, &choice).await;
+                }
+                let (service, plan) = (&choice.template.id, &choice.plan.id);
+                let right = room.free_right(tx, &owner, service, plan, caller.now()).await?;
+                let id = room.insert(tx, &caller, (&owner, &creator), &name, &choice).await?;
+                carry(tx, &right, &id).await?;
+                Ok(id)
             };
-            let stored = once::<DeploymentId, ServiceError>(tx, &request, by.now(), 201, effect).await?;
-            let id: DeploymentId = serde_json::from_slice(&stored.body)
-                .map_err(|error| store::StoreError::Database(error.to_string()))?;
+            let stored = once::<DeploymentId, ServiceError>(tx, &same, caller.now(), 201, effect).await?;
+            read_answer(&stored.body)
+        };
+        match self.store.write(deploy).await {
+            Ok(Answer::Made(id)) => self.made(&id).await,
+            Ok(Answer::Ordered(order)) => self.after_order(by, &order).await,
+            Err(ServiceError::NotBought) => self.order_new(by, new, &service, &plan, request).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A deployment with its credentials, for who asked for it.
+    pub(crate) async fn made(&self, id: &DeploymentId) -> Result<Made, ServiceError> {
+        let (room, id) = (self.clone(), id.clone());
+        let read = async move |tx: &mut Tx| {
             let deployment = sql::find(tx, &id).await?;
             let template = room.template_of(tx, &deployment.template).await?;
             Ok(Made { shown: room.shown(tx, &deployment, &template, true).await?, deployment })
         };
-        self.store.write(deploy).await
+        self.store.read(read).await
     }
 
     /// What was chosen, by the words for it.
-    fn choose(&self, new: &NewDeployment) -> Result<Choice, ServiceError> {
+    pub(crate) fn choose(&self, new: &NewDeployment) -> Result<Choice, ServiceError> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &'static str, detail: String| {
             errors.push(FieldError { pointer: pointer.into(), detail: detail.into() });
@@ -120,13 +142,7 @@ impl Services {
         }
     }
 
-    /// Whether this price can be had.
-    pub(crate) fn check_price(&self, pricing: Pricing) -> Result<(), ServiceError> {
-        let costs = pricing != Pricing::Free && self.settings.paid == Paid::Needed;
-        if costs { Err(ServiceError::NotBought) } else { Ok(()) }
-    }
-
-    async fn check_account(
+    pub(crate) async fn check_account(
         &self,
         tx: &mut Tx,
         owner: &identity::AccountId,
@@ -155,7 +171,7 @@ impl Services {
         if free >= self.settings.free_deployments { Err(ServiceError::TooManyFree) } else { Ok(()) }
     }
 
-    async fn insert(
+    pub(crate) async fn insert(
         &self,
         tx: &mut Tx,
         by: &Caller,
@@ -200,5 +216,22 @@ impl Services {
         audit::record(tx, by, "deployment.created", id.as_str(), Outcome::Done, &details).await?;
         self.wake_after(tx, &id);
         Ok(id)
+    }
+}
+
+/// What a request was answered with before.
+enum Answer {
+    Made(DeploymentId),
+    Ordered(OrderId),
+}
+
+/// The answer as it is stored: the id of the deployment that was made, or of the order that it waits for.
+fn read_answer(body: &[u8]) -> Result<Answer, ServiceError> {
+    let text: String =
+        serde_json::from_slice(body).map_err(|error| store::StoreError::Database(error.to_string()))?;
+    match (text.parse::<DeploymentId>(), text.parse::<OrderId>()) {
+        (Ok(id), _) => Ok(Answer::Made(id)),
+        (_, Ok(order)) => Ok(Answer::Ordered(order)),
+        _ => Err(store::StoreError::Database("an answer names nothing".to_owned()).into()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use identity::{AccountId, UserId};
 use kernel::{Secret, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{FromValue, Value};
 
 use crate::template::{Chosen, Plan, Recipe, Rule, Template};
@@ -229,7 +229,7 @@ fn letters(count: usize, from: &[u8]) -> String {
 }
 
 /// What a new deployment is to be.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewDeployment {
     /// The service's id or slug.
     pub service: String,

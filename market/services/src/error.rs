@@ -8,7 +8,7 @@ use kernel::{FieldError, Problem};
 use store::StoreError;
 use vault::VaultError;
 
-use crate::Status;
+use crate::{Status, ToPay};
 
 /// Why a service cannot be deployed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,21 @@ pub enum ServiceError {
     /// The plan has a price, and nobody bought it.
     #[error("the plan is not bought")]
     NotBought,
+    /// An order waits to be paid; what was asked for happens then.
+    #[error("the order {} is to be paid", .0.order)]
+    ToPay(Box<ToPay>),
+    /// The order that was placed for this is over.
+    #[error("the order is over")]
+    OrderOver,
+    /// The plan is paid in another way than the present one. The text says what to do.
+    #[error("the plan is paid in another way: {0}")]
+    PaidOtherwise(&'static str),
+    /// Nobody of the account ever had the service running.
+    #[error("the service was never had")]
+    NeverHad,
+    /// Another room refused.
+    #[error("{}", .0.detail)]
+    Elsewhere(Box<Problem>),
     /// Every port is in use.
     #[error("no port is free")]
     NoPort,
@@ -103,6 +118,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Identity(error) => error.into(),
             ServiceError::Reused(error) => error.into(),
             ServiceError::Stale(error) => error.into(),
+            ServiceError::Elsewhere(problem) => *problem,
             ServiceError::Invalid(errors) => {
                 let detail = "Some fields need another look. Nothing was changed.";
                 Self { errors, ..Self::invalid("services.invalid", detail) }
@@ -114,6 +130,9 @@ impl From<ServiceError> for Problem {
             error @ (ServiceError::NameTaken
             | ServiceError::TooManyFree
             | ServiceError::NotBought
+            | ServiceError::ToPay(_)
+            | ServiceError::OrderOver
+            | ServiceError::PaidOtherwise(_)
             | ServiceError::NoPort
             | ServiceError::NotAvailable(_)) => cannot_be_made(error),
             error => cannot_be_done(error),
@@ -134,12 +153,10 @@ fn cannot_be_made(error: ServiceError) -> Problem {
             "This account has as many deployments running on free plans as it may. Nothing was changed.",
         )
         .next("Stop or delete one, or choose a plan with a price."),
-        ServiceError::NotBought => Problem::new(
-            402,
-            "services.not_bought",
-            "This plan has a price, and deployments cannot be paid for in this market yet. Nothing was made.",
-        )
-        .next("Choose a free plan."),
+        error @ (ServiceError::NotBought
+        | ServiceError::ToPay(_)
+        | ServiceError::OrderOver
+        | ServiceError::PaidOtherwise(_)) => not_paid(error),
         ServiceError::NoPort => Problem::unavailable(
             "services.no_port",
             "Every port for deployments is in use. Nothing was made.",
@@ -151,6 +168,37 @@ fn cannot_be_made(error: ServiceError) -> Problem {
         )
         .next(missing.remedy),
         error => cannot_be_done(error),
+    }
+}
+
+/// What is to be paid first.
+fn not_paid(error: ServiceError) -> Problem {
+    match error {
+        ServiceError::ToPay(to_pay) => Problem::new(
+            402,
+            "services.to_pay",
+            format!(
+                "The order {} of {} is to be paid first. It is held; nothing was charged.",
+                to_pay.order, to_pay.total
+            ),
+        )
+        .next(format!("Pay it at {}; what you asked for happens by itself then.", to_pay.page())),
+        ServiceError::OrderOver => Problem::conflict(
+            "services.order_over",
+            "The order for this was not paid in time, or was cancelled. Nothing was made.",
+        )
+        .next("Ask for it again, with a fresh Idempotency-Key."),
+        ServiceError::PaidOtherwise(next) => Problem::conflict(
+            "services.paid_otherwise",
+            "This plan is paid in another way than the present one. Nothing was changed.",
+        )
+        .next(next),
+        _ => Problem::new(
+            402,
+            "services.not_bought",
+            "This plan has a price, and nothing that you bought gives it. Nothing was made.",
+        )
+        .next("Buy the plan, or choose a free one."),
     }
 }
 
@@ -169,6 +217,11 @@ fn cannot_be_done(error: ServiceError) -> Problem {
             "services.not_offered",
             format!("This service has no {what}. Nothing was changed."),
         ),
+        ServiceError::NeverHad => Problem::conflict(
+            "services.never_had",
+            "Only who had this service running can rate it. Nothing was saved.",
+        )
+        .next("Deploy it, and say then how it is."),
         ServiceError::TooManyBackups => Problem::conflict(
             "services.too_many_backups",
             "This deployment has 50 backups, and no more are kept. Nothing was made.",
@@ -214,9 +267,26 @@ kernel::problems! {
         "Nothing was changed.",
         "Stop or delete one, or choose a plan with a price.";
     "services.not_bought":
-        "The plan has a price, and there is no way to pay for it here yet.",
+        "The plan has a price, and the account has bought nothing that gives it and carries no other deployment; or it is \
+         not for sale here.",
         "Nothing was made and nothing was charged.",
-        "Choose a free plan.";
+        "Buy the plan on the page of the service, or choose a free plan.";
+    "services.to_pay":
+        "An order was placed for what you asked for. It happens by itself once the order is paid.",
+        "It is held for some minutes. Nothing was charged.",
+        "Pay the order.";
+    "services.order_over":
+        "The order that was placed for this request was cancelled, refunded or not paid in time.",
+        "Nothing was made.",
+        "Ask for it again, with a fresh Idempotency-Key.";
+    "services.paid_otherwise":
+        "A plan that is paid by the month, one that is paid by use and a free one do not turn into each other while they are paid.",
+        "Nothing was changed.",
+        "End the subscription first, or make a backup and deploy it with the other plan.";
+    "services.one_at_a_time":
+        "Each deployment is paid by a line of its own, so that one can end without the others.",
+        "Nothing was ordered.",
+        "Order one at a time.";
     "services.no_port":
         "Every deployment is reached at a port of its own, and the range of services.ports is used up.",
         "Nothing was made.",
@@ -237,6 +307,10 @@ kernel::problems! {
         "The template of this service does not say how this is done.",
         "Nothing was changed.",
         "Look at what the service offers on its page.";
+    "services.never_had":
+        "Ratings are of those alone who had the service running.",
+        "Nothing was saved.",
+        "Deploy it, and say then how it is.";
     "services.too_many_backups":
         "Of one deployment 50 backups are kept.",
         "Nothing was made. The backups there are stay.",

@@ -78,6 +78,10 @@ deployment_event!(
     Failed, "deployment.failed", "A deployment does not come up; the reason is told."
 );
 deployment_event!(
+    /// It is not paid any more.
+    Lapsed, "deployment.lapsed", "A deployment is not paid any more and was stopped; it is deleted when the grace is over."
+);
+deployment_event!(
     /// Its name, plan or credentials changed.
     Updated, "deployment.updated", "A deployment has another name, plan or credentials, or its removal was undone."
 );

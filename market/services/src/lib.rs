@@ -3,6 +3,7 @@
 //! The map:
 //! * `template/` reads what services there are; `deployment.rs` says what a deployment is.
 //! * [`Services`] is the room; `deploy.rs`, `change.rs`, `credentials.rs`, `list.rs` hold the use cases.
+//! * `paid/` sells plans with a price, and sees that what runs is paid.
 //! * `reconcile/` makes what is wanted true: `plan.rs` decides, the rest carries it out.
 
 mod api;
@@ -19,9 +20,12 @@ pub mod figures;
 mod list;
 pub mod logs;
 mod page;
+mod paid;
 mod peers;
 mod ports;
+pub mod ratings;
 mod reconcile;
+pub mod schedule;
 mod sql;
 pub mod template;
 
@@ -48,6 +52,7 @@ pub use deployment::{Credentials, Deployment, NewDeployment, Status, Wanted};
 pub use error::{Missing, ServiceError};
 pub use list::Happened;
 pub use page::pages;
+pub use paid::{Scaled, ToPay};
 pub use reconcile::{Doors, Reconciler};
 pub use template::{Catalogue, Category, Chosen, Given, Plan, Pricing, Setting, SettingKind, Template};
 
@@ -69,8 +74,15 @@ kernel::id!(
 store::id_values!(ServiceId, DeploymentId, BackupId);
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations =
-    store::migrations!("services", "0001_services.sql", "0002_settings.sql", "0005_peers.sql");
+pub const MIGRATIONS: Migrations = store::migrations!(
+    "services",
+    "0001_services.sql",
+    "0002_settings.sql",
+    "0003_paid.sql",
+    "0004_ratings.sql",
+    "0005_peers.sql",
+    "0006_schedules.sql"
+);
 
 /// Whether what has a price can be deployed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +113,14 @@ pub struct Settings {
     pub undo: Duration,
     /// How many deployments are worked on at once.
     pub at_once: usize,
+    /// Who sells where a template does not say: the name of an account; the first administrator where unset.
+    pub seller: Option<String>,
+    /// How long what is not paid any more is kept before it is deleted.
+    pub grace: Duration,
+    /// Where browsers reach the market, without a slash at the end.
+    pub public_url: String,
+    /// What the market is called in mails.
+    pub market: String,
     /// Which images buyers may choose where a service lets them: references with `*` for any characters. None where empty.
     pub hosted_images: Vec<String>,
     /// Whether deployments reach the internet.
@@ -118,6 +138,10 @@ impl Default for Settings {
             free_deployments: 1,
             undo: Duration::from_secs(24 * 3600),
             at_once: 8,
+            seller: None,
+            grace: Duration::from_secs(7 * 24 * 3600),
+            public_url: "http://localhost:8080".to_owned(),
+            market: "Fondaco".to_owned(),
             hosted_images: Vec::new(),
             outside: false,
         }
@@ -136,6 +160,7 @@ pub struct Services {
     settings: Arc<Settings>,
     catalogue: Catalogue,
     wake: Arc<Wake>,
+    till: Option<paid::Till>,
     images: Arc<list::Images>,
 }
 
@@ -145,6 +170,7 @@ struct Wake {
     changed: std::sync::Mutex<Vec<DeploymentId>>,
     work: Notify,
     done: Notify,
+    paid: Notify,
 }
 
 impl Services {
@@ -166,7 +192,7 @@ impl Services {
         }
         let settings = Arc::new(settings);
         let (wake, images) = (Arc::default(), Arc::default());
-        Self { store, clock, identity, vault, blobs, engine, settings, catalogue, wake, images }
+        Self { store, clock, identity, vault, blobs, engine, settings, catalogue, wake, till: None, images }
     }
 
     /// What can be deployed.

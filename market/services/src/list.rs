@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use identity::orgs::OrgRole;
-use identity::{Action, Caller, Subject};
+use identity::{AccountId, Action, Caller, Subject};
 use kernel::{Page, Paging, Timestamp};
 use store::{Tx, args, json_list};
 
@@ -122,6 +122,16 @@ impl Services {
             Ok(Page { items: tx.all(&sql::LIST_DEPLOYMENTS, row).await?, total })
         };
         self.store.read(look).await
+    }
+
+    /// Whether an account ever deployed anything.
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`].
+    pub async fn ever_deployed(&self, owner: &AccountId) -> Result<bool, ServiceError> {
+        let owner = owner.clone();
+        let look = async move |tx: &mut Tx| tx.one::<(u64,)>(&sql::COUNT_EVER, args![owner, ""]).await;
+        Ok(self.store.read(look).await?.0 > 0)
     }
 
     /// One deployment.

@@ -40,6 +40,19 @@ sql! {
     pub(crate) FIND_SETTINGS = "select sealed from deployment_settings where deployment = $1";
     pub(crate) SET_SETTINGS = "insert into deployment_settings (deployment, sealed, updated_at) values ($1, $2, $3) \
         on conflict (deployment) do update set sealed = excluded.sealed, updated_at = excluded.updated_at";
+    pub(crate) COUNT_HAD = "select count(*) from deployment \
+        where owner in each($1) and service = $2 and deployed_at is not null";
+    pub(crate) SUM_RATINGS = "select service, count(*), cast(sum(stars) as bigint) from service_rating group by service";
+    pub(crate) COUNT_REVIEWS = "select count(*) from service_rating where service = $1";
+    pub(crate) LIST_REVIEWS = "select account, stars, words, updated_at from service_rating where service = $1 \
+        order by updated_at desc, account limit $2 offset $3";
+    pub(crate) FIND_REVIEW = "select account, stars, words, updated_at from service_rating \
+        where service = $1 and account = $2";
+    pub(crate) SET_REVIEW = "insert into service_rating (service, account, stars, words, created_at, updated_at) \
+        values ($1, $2, $3, $4, $5, $5) on conflict (service, account) do update set stars = excluded.stars, \
+        words = excluded.words, updated_at = excluded.updated_at";
+    pub(crate) DELETE_REVIEW = "delete from service_rating where service = $1 and account = $2";
+    pub(crate) COUNT_EVER = "select count(*) from deployment where owner = $1 and ($2 = '' or service = $2)";
     pub(crate) FIND_PEER = "select name from deployment_peer where deployment = $1 limit 1";
     pub(crate) CLAIM_PEER = "insert into deployment_peer (owner, name, deployment) values ($1, $2, $3) \
         on conflict (owner, name) do nothing";
@@ -91,6 +104,19 @@ sql! {
         file = case when $2 = 'failed' then null else file end where id = $1";
     pub(crate) REMOVE_BACKUP = "update deployment_backup set state = 'removed', file = null, ended_at = $2 \
         where id = $1 and state in ('done', 'failed')";
+    pub(crate) FIND_SCHEDULE = "select every, weekday, hour, minute, keep, next_at, problem from backup_schedule \
+        where deployment = $1";
+    pub(crate) SET_SCHEDULE = "insert into backup_schedule (deployment, every, weekday, hour, minute, keep, problem, \
+        next_at, updated_at) values ($1, $2, $3, $4, $5, $6, '', $7, $8) on conflict (deployment) do update set \
+        every = excluded.every, weekday = excluded.weekday, hour = excluded.hour, minute = excluded.minute, \
+        keep = excluded.keep, problem = '', next_at = excluded.next_at, updated_at = excluded.updated_at";
+    pub(crate) DELETE_SCHEDULE = "delete from backup_schedule where deployment = $1";
+    pub(crate) LIST_DUE_SCHEDULES = "select s.deployment from backup_schedule s join deployment d on d.id = s.deployment \
+        where s.next_at <= $1 and (d.status = 'running' or d.wanted = 'deleted') order by s.next_at limit $2";
+    pub(crate) MOVE_SCHEDULE = "update backup_schedule set next_at = $2, problem = $3 where deployment = $1";
+    pub(crate) MARK_SCHEDULED = "update deployment_backup set scheduled = 1 where id = $1";
+    pub(crate) LIST_OLD_SCHEDULED = "select id from deployment_backup where deployment = $1 and scheduled = 1 \
+        and state = 'done' order by created_at desc, id desc limit 100 offset $2";
     pub(crate) FIND_NOW = "select figures from deployment_now where deployment = $1";
     pub(crate) LIST_NOW = "select deployment, figures from deployment_now where deployment in each($1)";
     pub(crate) SET_NOW = "insert into deployment_now (deployment, figures, at) values ($1, $2, $3) \

@@ -294,3 +294,39 @@ async fn every_deployment_has_a_port_of_its_own_until_there_are_no_more() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_had_it_running_rates_it_once() {
+    both(async |market| {
+        let (ada, bob) = (market.person("ada"), market.person("bob"));
+        let made = market.deploy(&ada, "one").await.deployment;
+        let rate = |by: Caller, stars: u32| {
+            let (room, service) = (market.services.clone(), made.service.clone());
+            async move { room.rate(&by, &service, stars, "  It sleeps well. ").await }
+        };
+        assert_eq!(code(rate(ada.clone(), 5).await.unwrap_err()), "services.never_had", "it never ran");
+        let reconciler = market.reconciler();
+        for _ in 0..3 {
+            reconciler.pass().await.unwrap();
+        }
+        assert_eq!(market.services.deployment(&ada, &made.id).await.unwrap().status, Status::Running);
+        for stars in [5, 4] {
+            rate(ada.clone(), stars).await.unwrap();
+        }
+        assert_eq!(code(rate(ada.clone(), 6).await.unwrap_err()), "services.invalid");
+        assert_eq!(code(rate(bob.clone(), 1).await.unwrap_err()), "services.never_had");
+        assert_eq!(market.services.own_review(&bob, &made.service).await.unwrap(), (None, false));
+        let (page, _) = market.services.reviews(&made.service, Paging::default()).await.unwrap();
+        assert_eq!((page.total, page.items[0].stars, &*page.items[0].words), (1, 4, "It sleeps well."));
+        let rating = market.services.ratings().await.unwrap()[made.service.as_str()];
+        assert_eq!(rating.tenths(), Some(40));
+        let other = Some("user-ada".parse().unwrap());
+        assert_eq!(
+            code(market.services.unrate(&bob, &made.service, other).await.unwrap_err()),
+            "identity.role_missing"
+        );
+        market.services.unrate(&ada, &made.service, None).await.unwrap();
+        assert!(market.services.ratings().await.unwrap().is_empty());
+    })
+    .await;
+}

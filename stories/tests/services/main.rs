@@ -4,4 +4,5 @@
 
 mod chaos;
 mod databases;
+mod paid;
 mod town;

@@ -61,6 +61,10 @@ pub(crate) struct Deploy {
     /// Show what it would be and cost, and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Pay the plan, where it has a price: `wallet`, `default` for the saved card, the id of a saved card, or a token of the
+    /// payment gateway. Without it the page is named on which you can pay.
+    #[arg(long, value_name = "WAY")]
+    pub(crate) pay: Option<String>,
     /// How long to wait.
     #[command(flatten)]
     pub(crate) wait: Wait,
@@ -99,6 +103,25 @@ pub(crate) struct Waited {
     /// How long to wait.
     #[command(flatten)]
     pub(crate) wait: Wait,
+}
+
+/// When backups are made by themselves.
+#[derive(Debug, Args)]
+pub(crate) struct Scheduled {
+    /// Its id or its name.
+    pub(crate) deployment: String,
+    /// How often; without it the schedule is shown.
+    #[arg(long, value_parser = ["hour", "day", "week", "never"])]
+    pub(crate) every: Option<String>,
+    /// At which time, in UTC; where it is hourly the minute counts.
+    #[arg(long, value_name = "HH:MM", default_value = "03:00")]
+    pub(crate) at: String,
+    /// On which day, where it is weekly: 0 is Monday.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) weekday: u32,
+    /// How many of those that it made are kept.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) keep: u32,
 }
 
 /// What runs.
@@ -207,6 +230,11 @@ pub(crate) enum Deployment {
         #[command(flatten)]
         part: Part,
     },
+    /// Show or change when backups are made by themselves.
+    #[command(
+        after_help = "Examples:\n  fondaco deployment schedule my-database\n  fondaco deployment schedule my-database --every day --at 03:30 --keep 14\n  fondaco deployment schedule my-database --every never"
+    )]
+    Schedule(Scheduled),
     /// Make a backup, and check it by reading it back.
     #[command(after_help = "Examples:\n  fondaco deployment backup my-database")]
     Backup(Waited),

@@ -8,7 +8,7 @@ use super::super::client::Client;
 use super::super::failure::Failure;
 use super::super::service;
 use super::super::terminal::Terminal;
-use super::{settings, show_credentials, wait};
+use super::{pay, settings, show_credentials, wait};
 
 /// Deploys a service, says each step, and prints how to connect.
 pub(crate) async fn deploy(terminal: &Terminal, global: &Global, args: &Deploy) -> Result<(), Failure> {
@@ -33,7 +33,17 @@ pub(crate) async fn deploy(terminal: &Terminal, global: &Global, args: &Deploy) 
         return Ok(());
     }
     let body = request(args, &offered, &name, tier)?;
-    let made = client.post("/api/deployments", args.key.as_deref(), &body).await?;
+    // With a key the answer after the payment is the deployment that was asked for before.
+    let key = args.key.clone().unwrap_or_else(kernel::random_text::<16>);
+    let mut made = client.post("/api/deployments", Some(&key), &body).await?;
+    if pay::is_needed(&made) {
+        let Some(way) = &args.pay else {
+            pay::lead_to_the_page(terminal, &made);
+            return Ok(());
+        };
+        pay::pay(terminal, &client, &made, way, args.org.as_ref()).await?;
+        made = client.post("/api/deployments", Some(&key), &body).await?;
+    }
     let id = text(&made, "deploymentId");
     terminal.say(format!("Made {id}"));
     if !args.wait.detach {

@@ -4,6 +4,8 @@ mod backups;
 mod connect;
 mod deploy;
 mod logs;
+mod pay;
+mod schedule;
 mod settings;
 mod wait;
 
@@ -53,6 +55,7 @@ pub(crate) async fn run(terminal: &Terminal, global: &Global, command: &Deployme
         Deployment::Backups { deployment, part } => {
             backups::list_all(terminal, &client, deployment, *part).await
         }
+        Deployment::Schedule(args) => schedule::run(terminal, &client, args).await,
         Deployment::Backup(which) => backups::make(terminal, &client, which).await,
         Deployment::Restore { deployment, backup, to } => {
             backups::restore(terminal, &client, deployment, backup, to.as_deref()).await
@@ -175,13 +178,25 @@ impl Commands<'_> {
     ) -> Result<(), Failure> {
         let path = path(self.client, which).await?;
         let mut known = self.client.post(&format!("{path}/{verb}"), None, &body).await?;
-        if !wait.detach {
+        if pay::is_needed(&known) {
+            pay::lead_to_the_page(self.terminal, &known);
+            return Ok(());
+        }
+        let (later, confirm) = (time(&known, "changesAt"), text(&known, "confirmUrl"));
+        if !wait.detach && later.is_empty() && confirm.is_empty() {
             known = wait::until(self.terminal, self.client, &path, wait.wait, goal).await?;
         }
         if self.terminal.json {
             self.terminal.data_json(&known);
         }
-        self.terminal.done(format!("{which} is {}.", text(&known, "status")));
+        if !confirm.is_empty() {
+            self.terminal.say("Your bank wants you to confirm the payment; it gets the plan then.");
+            self.terminal.hint(format!("open {confirm}"));
+        } else if !later.is_empty() {
+            self.terminal.done(format!("{which} gets the plan at {later}, when what is paid for is used."));
+        } else {
+            self.terminal.done(format!("{which} is {}.", text(&known, "status")));
+        }
         Ok(())
     }
 

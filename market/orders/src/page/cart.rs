@@ -140,7 +140,7 @@ async fn order(orders: &Orders, visit: Visit, headers: &HeaderMap, typed: &Typed
     match orders.place(&visit.caller, NewOrder { items, promo, ..NewOrder::default() }).await {
         Ok(placed) => {
             orders.empty_cart(&owner).await?;
-            Ok(go_on(&placed))
+            Ok(go_on(orders, &placed))
         }
         Err(error) => wrong(orders, visit, headers, error, typed).await,
     }

@@ -9,6 +9,7 @@ use identity::{Visit, done};
 use kernel::Problem;
 use payments::sandbox::{CARDS, TestCard};
 use payments::{Card, Payment, Payments, Source};
+use store::Tx;
 use web::face::parts::{Choice, OrderLine};
 use web::face::{self, FormState, Sheet, Shell, Typed, Wrong};
 use web::{Expected, Failure, Form, Path};
@@ -19,7 +20,7 @@ use crate::error::id;
 use crate::list::{Details, Placed, Side};
 use crate::order::{OrderId, State as OrderState};
 use crate::place::NewOrder;
-use crate::{OrderError, Orders};
+use crate::{OrderError, Orders, find_placed};
 
 /// Nothing was chosen: where things can be.
 pub(super) async fn nothing() -> Redirect {
@@ -58,17 +59,17 @@ pub(super) async fn place(
         ..NewOrder::default()
     };
     match orders.place(&visit.caller, new).await {
-        Ok(placed) => Ok(go_on(&placed)),
+        Ok(placed) => Ok(go_on(&orders, &placed)),
         Err(error) => Ok(refused(visit, Wrong::of(error, &typed)?, &typed)),
     }
 }
 
 /// Where a fresh order leads: to its payment, or to the receipt where it costs nothing.
-pub(super) fn go_on(placed: &Placed) -> Response {
+pub(super) fn go_on(orders: &Orders, placed: &Placed) -> Response {
     let id = &placed.order.id;
     match placed.order.state {
         OrderState::Pending => Redirect::to(&format!("/checkout/{id}")).into_response(),
-        _ => done(&format!("/orders/{id}"), "It is yours."),
+        _ => done(&orders.page_of(placed), "It is yours."),
     }
 }
 
@@ -129,7 +130,7 @@ pub(super) async fn show(State(orders): State<Orders>, visit: Visit, Path(order)
         return Err(OrderError::NotFound("order").into());
     }
     if details.placed.order.state.is_paid() {
-        return Ok(Redirect::to(&format!("/orders/{order}")).into_response());
+        return Ok(Redirect::to(&orders.page_of(&details.placed)).into_response());
     }
     let ways = ways(&orders, &visit, &details).await?;
     let first = ways.first().map_or("", |way| way.value.as_str());
@@ -213,7 +214,7 @@ pub(super) async fn pay(
     };
     match paid {
         Ok(paid) => match declined(&paid.payment) {
-            None => Ok(after(&paid.payment, &id)),
+            None => after(&orders, &paid.payment, &id).await,
             Some(problem) => again(&orders, visit, &id, Wrong::told(problem, &typed)).await,
         },
         Err(error) => {
@@ -264,15 +265,29 @@ fn declined(payment: &Payment) -> Option<Problem> {
 }
 
 /// Where a payment leads: on to the bank, to the receipt, or back to wait.
-fn after(payment: &Payment, id: &OrderId) -> Response {
+async fn after(orders: &Orders, payment: &Payment, id: &OrderId) -> Answer {
     if let Some(next) = Payments::next_page(payment).filter(|_| payment.state.is_open()) {
-        return Redirect::to(&next).into_response();
+        return Ok(Redirect::to(&next).into_response());
     }
-    match payment.state {
+    let of = id.clone();
+    let find = async move |tx: &mut Tx| find_placed(tx, &of).await.map_err(OrderError::from);
+    Ok(match payment.state {
         payments::State::Authorised | payments::State::Captured => {
-            done(&format!("/orders/{id}"), "Paid. It is yours.")
+            let placed = orders.store.read(find).await?;
+            let page = placed.map_or_else(|| format!("/orders/{id}"), |placed| orders.page_of(&placed));
+            done(&page, "Paid. It is yours.")
         }
         _ => Redirect::to(&format!("/checkout/{id}")).into_response(),
+    })
+}
+
+impl Orders {
+    /// Where the buyer goes on with a paid order: where all of it is of one kind, its room may say so.
+    fn page_of(&self, placed: &Placed) -> String {
+        let kind = placed.lines.first().map(|line| line.kind);
+        let kind = kind.filter(|kind| placed.lines.iter().all(|line| line.kind == *kind));
+        let page = kind.and_then(|kind| self.shared.goods(kind)?.page(&placed.order.id));
+        page.unwrap_or_else(|| format!("/orders/{}", placed.order.id))
     }
 }
 

@@ -12,6 +12,7 @@ use web::{DONE, Done, Failure, Json, Part, Path, Query};
 use super::views::ChangedView;
 use crate::backups::{Backup, BackupState};
 use crate::error::id;
+use crate::schedule::{Every, Schedule, Scheduled};
 use crate::{BackupId, DeploymentId, Services};
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -126,4 +127,105 @@ pub(super) async fn restore(
     let (deployment, backup) =
         (id::<DeploymentId>(&deployment, "deployment")?, id::<BackupId>(&body.backup_id, "backup")?);
     Ok(Json(services.restore(&account.caller, &deployment, &backup).await?.into()))
+}
+
+/// When a deployment is saved by itself. Times are in UTC.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScheduleView {
+    every: Every,
+    /// Of the week, where it is weekly: 0 is Monday.
+    weekday: u32,
+    /// Of the day, where it is daily or weekly.
+    hour: u32,
+    /// Of the hour.
+    minute: u32,
+    /// How many of those that it made are kept.
+    keep: u32,
+    #[schema(value_type = String, format = DateTime)]
+    next_at: Timestamp,
+    /// Why the last one could not be begun; empty where it could.
+    problem: String,
+}
+
+impl From<Scheduled> for ScheduleView {
+    fn from(Scheduled { schedule, next_at, problem }: Scheduled) -> Self {
+        let Schedule { every, weekday, hour, minute, keep } = schedule;
+        Self { every, weekday, hour, minute, keep, next_at, problem }
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ScheduleAnswer {
+    /// Absent where it is not saved by itself.
+    schedule: Option<ScheduleView>,
+}
+
+impl From<Option<Scheduled>> for ScheduleAnswer {
+    fn from(schedule: Option<Scheduled>) -> Self {
+        Self { schedule: schedule.map(Into::into) }
+    }
+}
+
+/// Read when a deployment is saved by itself.
+#[utoipa::path(get, path = "/api/deployments/{id}/backup-schedule", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "Its schedule, if there is one.", body = ScheduleAnswer),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours.")))]
+pub(super) async fn schedule(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+) -> Result<Json<ScheduleAnswer>, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    Ok(Json(services.schedule(&account.caller, &id).await?.into()))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ScheduleBody {
+    every: Every,
+    /// Of the week, where it is weekly: 0 is Monday.
+    #[serde(default)]
+    weekday: u32,
+    /// Of the day, in UTC, where it is daily or weekly.
+    #[serde(default)]
+    hour: u32,
+    /// Of the hour.
+    #[serde(default)]
+    minute: u32,
+    /// How many of those that it made are kept: 1 to 40.
+    keep: u32,
+}
+
+/// Have a deployment saved by itself.
+#[utoipa::path(put, path = "/api/deployments/{id}/backup-schedule", tag = "deployments", request_body = ScheduleBody,
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "It replaces the schedule before. What is missed is made up for once.", body = ScheduleAnswer),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "The service has no backups."), (status = 422, description = "Some fields are wrong.")))]
+pub(super) async fn set_schedule(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    Json(body): Json<ScheduleBody>,
+) -> Result<Json<ScheduleAnswer>, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    let ScheduleBody { every, weekday, hour, minute, keep } = body;
+    let schedule = Schedule { every, weekday, hour, minute, keep };
+    Ok(Json(services.set_schedule(&account.caller, &id, Some(schedule)).await?.into()))
+}
+
+/// Have a deployment not saved by itself any more.
+#[utoipa::path(delete, path = "/api/deployments/{id}/backup-schedule", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id")),
+    responses((status = 200, description = "There is no schedule; the backups there are stay.", body = ScheduleAnswer),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours.")))]
+pub(super) async fn drop_schedule(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+) -> Result<Json<ScheduleAnswer>, Failure> {
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    Ok(Json(services.set_schedule(&account.caller, &id, None).await?.into()))
 }

@@ -5,8 +5,10 @@ use kernel::{Money, Paging};
 use serde::{Deserialize, Serialize};
 use web::{Failure, Json, Path, Query};
 
+use super::ratings::stars;
 use super::views::ServiceView;
 use crate::error::ServiceError;
+use crate::ratings::Rating;
 use crate::template::{Category, Plan, Pricing, Setting, SettingKind, Template};
 use crate::{Missing, Services};
 
@@ -46,7 +48,7 @@ pub(super) async fn list(
     let category =
         part.category.as_deref().filter(|word| !word.is_empty()).map(str::parse::<Category>).transpose();
     let category = category.map_err(|words| ServiceError::field("/category", words))?;
-    let active = services.active().await?;
+    let (active, ratings) = (services.active().await?, services.ratings().await?);
     let all: Vec<_> = services
         .catalogue()
         .templates()
@@ -56,19 +58,27 @@ pub(super) async fn list(
     let mut shown = Vec::new();
     for template in all.into_iter().skip(paging.offset as usize).take(paging.limit as usize) {
         let missing = services.missing(template).await;
-        shown.push(view(template, active.get(template.id.as_str()).copied().unwrap_or(0), missing));
+        let id = template.id.as_str();
+        let rating = ratings.get(id).copied().unwrap_or_default();
+        shown.push(view(template, active.get(id).copied().unwrap_or(0), rating, missing));
     }
     Ok(Json(ServiceList { services: shown, total }))
 }
 
-fn view(template: &Template, active_deployments: u64, missing: Option<Missing>) -> ServiceView {
+fn view(
+    template: &Template,
+    active_deployments: u64,
+    rating: Rating,
+    missing: Option<Missing>,
+) -> ServiceView {
     ServiceView {
         id: template.id.to_string(),
         name: template.name.clone(),
         slug: template.slug.clone(),
         category: template.category,
         description: template.summary.clone(),
-        average_rating: None,
+        average_rating: rating.tenths().map(stars),
+        ratings: rating.count,
         active_deployments,
         available: missing.is_none(),
         unavailable_because: missing.map(|missing| missing.to_string()),
@@ -240,9 +250,10 @@ pub(super) async fn find(
     let template = services.catalogue().find(&slug).ok_or(ServiceError::NotFound("service"))?;
     let active = services.active().await?.get(template.id.as_str()).copied().unwrap_or(0);
     let missing = services.missing(template).await;
+    let rating = services.ratings().await?.remove(template.id.as_str()).unwrap_or_default();
     let priced = template.plans.iter().find(|plan| plan.pricing != Pricing::Free);
     Ok(Json(ServiceDetail {
-        service: view(template, active, missing),
+        service: view(template, active, rating, missing),
         details: template.description.clone(),
         pricing: PricingView {
             model: priced.map_or("free", |plan| plan.pricing.model()),

@@ -7,7 +7,7 @@ use identity::Account;
 use serde::Deserialize;
 use web::{Expected, Failure, IfMatch, Json, Path, Query, expected_version};
 
-use super::views::{ChangedView, CredentialsView};
+use super::views::{ChangedView, CredentialsView, ScaledView, ToPayView, to_pay};
 use crate::error::id;
 use crate::{Change, DeploymentId, Services, Status};
 
@@ -63,17 +63,60 @@ pub(super) async fn stop(
 }
 
 simple!(
-    /// Start a deployment.
-    start, "/api/deployments/{id}/start", Change::Start, "It is started, or runs already."
-);
-simple!(
     /// Start a deployment anew.
     restart, "/api/deployments/{id}/restart", Change::Restart, "Its container is made afresh; what it keeps stays."
 );
-simple!(
-    /// Undo the removal of a deployment.
-    undelete, "/api/deployments/{id}/undelete", Change::Undelete, "It rests, with all that it kept."
-);
+
+/// Changes what may have to be paid for first: 202 with the order then.
+async fn apply_or_order(
+    services: &Services,
+    account: &Account,
+    deployment: &str,
+    seen: Expected,
+    change: Change,
+) -> Result<Response, Failure> {
+    let id = id::<DeploymentId>(deployment, "deployment")?;
+    match services.change_or_order(&account.caller, &id, seen, change).await {
+        Ok(known) => Ok(Json(ChangedView::from(known)).into_response()),
+        Err(error) => to_pay(services, error),
+    }
+}
+
+/// Start a deployment.
+#[utoipa::path(post, path = "/api/deployments/{id}/start", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"),
+        ("If-Match" = Option<String>, Header, description = "The version that was read.")),
+    responses((status = 200, description = "It is started, or runs already.", body = ChangedView),
+        (status = 202, description = "It is not paid any more: an order was placed and is to be paid; it starts by itself then.", body = ToPayView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "It cannot be done now."), (status = 412, description = "It changed meanwhile.")))]
+pub(super) async fn start(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    if_match: IfMatch,
+) -> Result<Response, Failure> {
+    let seen = expected_version(if_match, None)?;
+    apply_or_order(&services, &account, &deployment, seen, Change::Start).await
+}
+
+/// Undo the removal of a deployment.
+#[utoipa::path(post, path = "/api/deployments/{id}/undelete", tag = "deployments",
+    params(("id" = String, Path, description = "The deployment's id"),
+        ("If-Match" = Option<String>, Header, description = "The version that was read.")),
+    responses((status = 200, description = "It rests, with all that it kept.", body = ChangedView),
+        (status = 202, description = "It is not paid any more: an order was placed and is to be paid; it starts by itself then.", body = ToPayView),
+        (status = 401, description = "Nobody is signed in."), (status = 404, description = "No such deployment of yours."),
+        (status = 409, description = "It cannot be done now."), (status = 412, description = "It changed meanwhile.")))]
+pub(super) async fn undelete(
+    State(services): State<Services>,
+    account: Account,
+    Path(deployment): Path<String>,
+    if_match: IfMatch,
+) -> Result<Response, Failure> {
+    let seen = expected_version(if_match, None)?;
+    apply_or_order(&services, &account, &deployment, seen, Change::Undelete).await
+}
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -87,8 +130,9 @@ pub(super) struct ScaleBody {
 /// Give a deployment another plan.
 #[utoipa::path(post, path = "/api/deployments/{id}/scale", tag = "deployments", request_body = ScaleBody,
     params(("id" = String, Path, description = "The deployment's id")),
-    responses((status = 200, description = "It starts anew with the other plan.", body = ChangedView),
-        (status = 401, description = "Nobody is signed in."), (status = 402, description = "The plan is not bought."),
+    responses((status = 200, description = "It starts anew with the other plan, or does so later where that costs less. The difference was charged.", body = ScaledView),
+        (status = 202, description = "An order was placed and is to be paid; it gets the plan by itself then.", body = ToPayView),
+        (status = 401, description = "Nobody is signed in."), (status = 402, description = "The plan is not for sale here, or the difference could not be charged."),
         (status = 404, description = "No such deployment of yours."),
         (status = 409, description = "The plan has less room on disk, or it changed meanwhile."),
         (status = 422, description = "No such plan.")))]
@@ -98,9 +142,13 @@ pub(super) async fn scale(
     Path(deployment): Path<String>,
     if_match: IfMatch,
     Json(body): Json<ScaleBody>,
-) -> Result<Json<ChangedView>, Failure> {
+) -> Result<Response, Failure> {
     let seen = expected_version(if_match, body.version)?;
-    apply(&services, &account, &deployment, seen, Change::Scale { plan: body.tier }).await
+    let id = id::<DeploymentId>(&deployment, "deployment")?;
+    match services.change_plan(&account.caller, &id, seen, body.tier).await {
+        Ok(scaled) => Ok(Json(ScaledView::of(&services, scaled)).into_response()),
+        Err(error) => to_pay(&services, error),
+    }
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use identity::Account;
 use kernel::{Paging, Timestamp};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use web::idempotency::{Key, Request};
 use web::{Failure, Json, Part, Path, Query, Tagged};
 
-use super::views::{CredentialsView, DeploymentView, MadeView, StandingView, endpoint};
+use super::views::{CredentialsView, DeploymentView, MadeView, StandingView, ToPayView, endpoint, to_pay};
 use crate::deployment::{NewDeployment, Status};
 use crate::error::{ServiceError, id};
 use crate::figures::Figures;
@@ -90,15 +90,16 @@ struct Config {
 #[utoipa::path(post, path = "/api/deployments", tag = "deployments", request_body = DeployBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body: the same deployment.")),
     responses((status = 201, description = "It is being made; its address and credentials hold once it runs.", body = MadeView),
-        (status = 401, description = "Nobody is signed in."), (status = 402, description = "The plan is not bought."),
-        (status = 409, description = "The name is taken, or there are as many free ones as may be."),
+        (status = 202, description = "An order was placed and is to be paid; the deployment is made by itself then. The same key and body answer with it.", body = ToPayView),
+        (status = 401, description = "Nobody is signed in."), (status = 402, description = "The plan is not for sale here."),
+        (status = 409, description = "The name is taken, there are as many free ones as may be, or the order for it is over."),
         (status = 422, description = "Some fields are wrong."), (status = 503, description = "Its image or the engine is missing.")))]
 pub(super) async fn deploy(
     State(services): State<Services>,
     account: Account,
     key: Key,
     Json(body): Json<DeployBody>,
-) -> Result<impl IntoResponse, Failure> {
+) -> Result<Response, Failure> {
     let request = Request::new(key, format!("{} POST /api/deployments", account.actor.user), &body);
     let new = NewDeployment {
         service: body.service_id,
@@ -109,7 +110,10 @@ pub(super) async fn deploy(
         backup: body.config.backup_id.as_deref().map(|text| id(text, "backup")).transpose()?,
         organisation: body.organisation,
     };
-    let made = services.deploy(&account.caller, new, request).await?;
+    let made = match services.deploy(&account.caller, new, request).await {
+        Ok(made) => made,
+        Err(error) => return to_pay(&services, error),
+    };
     let view = MadeView {
         deployment_id: made.deployment.id.to_string(),
         endpoint: endpoint(&services, &made.deployment),
@@ -119,7 +123,7 @@ pub(super) async fn deploy(
         estimated_time: "1-5 seconds",
         version: made.deployment.version,
     };
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((StatusCode::CREATED, Json(view)).into_response())
 }
 
 /// Read a deployment.

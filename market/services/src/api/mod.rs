@@ -5,6 +5,7 @@ mod catalogue;
 mod changes;
 mod deployments;
 mod logs;
+mod ratings;
 mod views;
 
 use utoipa::OpenApi;
@@ -17,6 +18,10 @@ pub fn routes(services: Services) -> Routes {
     Routes::new()
         .get("/api/services", Access::Public, catalogue::list)
         .get("/api/services/{slug}", Access::Public, catalogue::find)
+        .get("/api/services/{slug}/reviews", Access::Public, ratings::list)
+        .delete("/api/services/{slug}/reviews/{account}", Access::Operator, ratings::remove)
+        .put("/api/services/{slug}/rating", Access::Account, ratings::rate)
+        .delete("/api/services/{slug}/rating", Access::Account, ratings::unrate)
         .get("/api/deployments", Access::Account, deployments::list)
         .post("/api/deployments", Access::Account, deployments::deploy)
         .get("/api/deployments/{id}", Access::Account, deployments::find)
@@ -34,6 +39,9 @@ pub fn routes(services: Services) -> Routes {
         .get("/api/deployments/{id}/backups", Access::Account, backups::list)
         .post("/api/deployments/{id}/backups", Access::Account, backups::back_up)
         .delete("/api/deployments/{id}/backups/{backup}", Access::Account, backups::remove)
+        .get("/api/deployments/{id}/backup-schedule", Access::Account, backups::schedule)
+        .put("/api/deployments/{id}/backup-schedule", Access::Account, backups::set_schedule)
+        .delete("/api/deployments/{id}/backup-schedule", Access::Account, backups::drop_schedule)
         .post("/api/deployments/{id}/restore", Access::Account, backups::restore)
         .get("/api/deployments/{id}/logs", Access::Account, logs::lines)
         .get("/api/deployments/{id}/logs/stream", Access::Account, logs::stream)
@@ -52,6 +60,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     backups::back_up,
     backups::remove,
     backups::restore,
+    backups::schedule,
+    backups::set_schedule,
+    backups::drop_schedule,
     catalogue::list,
     catalogue::find,
     deployments::list,
@@ -69,6 +80,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     changes::undelete,
     changes::rotate,
     logs::lines,
-    logs::stream
+    logs::stream,
+    ratings::list,
+    ratings::rate,
+    ratings::unrate,
+    ratings::remove
 ))]
 struct Described;

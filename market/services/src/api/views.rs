@@ -1,12 +1,16 @@
 //! Deployments as the seed's API shows them.
 
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use kernel::{Money, Timestamp};
 use serde::{Serialize, Serializer};
+use web::{Failure, Json};
 
 use crate::credentials::Shown;
 use crate::deployment::{Deployment, Status};
+use crate::error::ServiceError;
 use crate::figures::{Figures, Standing};
-use crate::{Category, Services};
+use crate::{Category, Scaled, Services};
 
 /// How a deployment is reached.
 #[derive(Debug, utoipa::ToSchema)]
@@ -244,9 +248,80 @@ pub(super) struct ServiceView {
     pub(super) description: String,
     /// Absent where nobody has rated it yet.
     pub(super) average_rating: Option<f64>,
+    /// How many rated it.
+    pub(super) ratings: u64,
     pub(super) active_deployments: u64,
     /// Whether it can be deployed here.
     pub(super) available: bool,
     /// Why not.
     pub(super) unavailable_because: Option<String>,
+}
+
+/// What is to be paid before something happens.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToPayView {
+    /// `payment_required`.
+    status: &'static str,
+    payment_required: bool,
+    order: OrderToPay,
+    /// The page on which people pay it.
+    pay_url: String,
+}
+
+/// An order that waits to be paid, as `/api/orders` shows it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OrderToPay {
+    id: String,
+    total: f64,
+    total_minor: i64,
+    currency: String,
+    /// Until when it is held.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// The answer for what waits for a payment: 202 with the order. Everything else is a failure.
+pub(super) fn to_pay(services: &Services, error: ServiceError) -> Result<Response, Failure> {
+    let ServiceError::ToPay(to_pay) = error else { return Err(error.into()) };
+    let view = ToPayView {
+        status: "payment_required",
+        payment_required: true,
+        pay_url: format!("{}{}", services.settings.public_url, to_pay.page()),
+        order: OrderToPay {
+            id: to_pay.order.to_string(),
+            total: to_pay.total.major_number(),
+            total_minor: to_pay.total.minor,
+            currency: to_pay.total.currency.to_string(),
+            expires_at: to_pay.ends_at,
+        },
+    };
+    let place = [(http::header::LOCATION, format!("/api/orders/{}", to_pay.order))];
+    Ok((StatusCode::ACCEPTED, place, Json(view)).into_response())
+}
+
+/// What became of the wish for another plan.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScaledView {
+    #[serde(flatten)]
+    changed: ChangedView,
+    /// When it gets the plan, where that is not now: it costs less, and what is paid for is used first.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    changes_at: Option<Timestamp>,
+    /// The page on which the buyer confirms the payment of the difference, where the bank wants that.
+    confirm_url: Option<String>,
+}
+
+impl ScaledView {
+    pub(super) fn of(services: &Services, scaled: Scaled) -> Self {
+        let (changes_at, page) = match &scaled {
+            Scaled::Now(_) => (None, None),
+            Scaled::Later(_, at) => (Some(*at), None),
+            Scaled::Confirm(_, page) => (None, Some(page)),
+        };
+        let confirm_url = page.map(|page| format!("{}{page}", services.settings.public_url));
+        Self { changed: scaled.deployment().clone().into(), changes_at, confirm_url }
+    }
 }

@@ -9,6 +9,7 @@ use crate::cost::{Cost, Measured, Month, cost};
 use crate::deployment::{Deployment, Status, Wanted};
 use crate::error::ServiceError;
 use crate::list::own;
+use crate::paid;
 use crate::template::Pricing;
 use crate::{DeploymentId, Services, sql};
 
@@ -84,13 +85,17 @@ impl Services {
     }
 }
 
-/// What a deployment costs this month.
+/// What a deployment costs in the present month or period.
 pub(crate) async fn costs(
     tx: &mut Tx,
     known: &Deployment,
     now: Timestamp,
 ) -> Result<Cost, store::StoreError> {
-    let month = Month::of(now);
+    // What was bought is counted by the periods that are invoiced, everything else by the calendar.
+    let month = match paid::subscription_of(tx, &known.id).await? {
+        Some(sub) => Month::of(now).spanning(sub.span.start, sub.span.end),
+        None => Month::of(now),
+    };
     let (from, to) = (month.from.secs() / 3600, month.to.secs() / 3600);
     let measured: Vec<Measured> = tx.all(&sql::SUM_PRICED, args![known.id, from, to]).await?;
     let goes_on = match known.plan.pricing {

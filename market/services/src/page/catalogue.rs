@@ -3,21 +3,29 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use identity::Visit;
+use axum::response::IntoResponse;
+use identity::{Visit, done};
+use kernel::Paging;
 use serde::Deserialize;
 use web::face::parts::Tab;
-use web::face::{self, Html, Sheet, Shell, markdown};
-use web::{Path, Query};
+use web::face::{self, FormState, Html, Sheet, Shell, Typed, Wrong, markdown};
+use web::{Form, Path, Query};
 
 use super::{Answer, public};
 use crate::Services;
 use crate::error::ServiceError;
+use crate::ratings::{Rating, Review};
 use crate::template::{Category, Template};
+
+/// How many ratings stand on the page of a service.
+const REVIEWS: Paging = Paging { limit: 20, offset: 0 };
 
 /// One service in the list.
 struct Entry {
     template: Arc<Template>,
     active: u64,
+    /// Stars with a tenth; empty where nobody rated it.
+    stars: String,
     /// Why it cannot be deployed here; empty where it can.
     missing: String,
 }
@@ -43,14 +51,15 @@ pub(super) async fn browse(
     Query(asked): Query<Asked>,
 ) -> Answer {
     let only = asked.category.parse::<Category>().ok();
-    let active = services.active().await?;
+    let (active, ratings) = (services.active().await?, services.ratings().await?);
     let mut groups = Vec::new();
     for category in Category::ALL.iter().filter(|category| only.is_none_or(|only| only == **category)) {
         let mut entries = Vec::new();
         for template in services.catalogue().templates().filter(|template| template.category == *category) {
             let missing = why_not(&services, template).await;
             let active = active.get(template.id.as_str()).copied().unwrap_or_default();
-            entries.push(Entry { template: Arc::clone(template), active, missing });
+            let stars = ratings.get(template.id.as_str()).copied().map(words).unwrap_or_default();
+            entries.push(Entry { template: Arc::clone(template), active, stars, missing });
         }
         if !entries.is_empty() {
             groups.push((category.title(), entries));
@@ -89,16 +98,63 @@ struct ServicePage {
     description: Html,
     active: u64,
     missing: String,
+    rating: Rating,
+    stars: String,
+    reviews: Vec<(String, Review)>,
+    /// What the visitor says of it, where it may.
+    form: Option<FormState>,
+    /// Whether the visitor said something already.
+    has_said: bool,
     /// The command that deploys it.
     command: String,
     request: String,
 }
 
+/// Stars with a tenth: `4.5`.
+fn words(rating: Rating) -> String {
+    rating.tenths().map_or_else(String::new, |tenths| format!("{}.{}", tenths / 10, tenths % 10))
+}
+
 pub(super) async fn show(State(services): State<Services>, visit: Visit, Path(slug): Path<String>) -> Answer {
+    draw(&services, visit, &slug, None).await
+}
+
+/// What the form of the ratings does.
+pub(super) async fn rate(
+    State(services): State<Services>,
+    visit: Visit,
+    Path(slug): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Answer {
+    visit.account()?;
     let found = services.catalogue().find(&slug).filter(|template| template.slug == slug);
+    let id = found.ok_or(ServiceError::NotFound("service"))?.id.clone();
+    let here = format!("/services/{slug}#ratings");
+    if typed.get("do") == "remove" {
+        services.unrate(&visit.caller, &id, None).await?;
+        return Ok(done(&here, "Your rating is removed."));
+    }
+    let stars = typed.get("stars").parse().unwrap_or_default();
+    match services.rate(&visit.caller, &id, stars, typed.get("text")).await {
+        Ok(()) => Ok(done(&here, "Thank you. Your rating is saved.")),
+        Err(error) => {
+            let (status, form) = Wrong::of(error, &typed)?.into_parts();
+            Ok((status, draw(&services, visit, &slug, Some(form)).await?).into_response())
+        }
+    }
+}
+
+async fn draw(services: &Services, visit: Visit, slug: &str, said: Option<FormState>) -> Answer {
+    let found = services.catalogue().find(slug).filter(|template| template.slug == slug);
     let template = Arc::clone(found.ok_or(ServiceError::NotFound("service"))?);
     let active = services.active().await?.get(template.id.as_str()).copied().unwrap_or_default();
-    let missing = why_not(&services, &template).await;
+    let missing = why_not(services, &template).await;
+    let rating = services.ratings().await?.remove(template.id.as_str()).unwrap_or_default();
+    let (page, names) = services.reviews(&template.id, REVIEWS).await?;
+    let (own, may_rate) = services.own_review(&visit.caller, &template.id).await?;
+    let stars = own.as_ref().map(|own| own.stars.to_string()).unwrap_or_default();
+    let text = own.as_ref().map(|own| own.words.as_str()).unwrap_or_default();
+    let form = said.unwrap_or_else(|| FormState::with(&[("stars", &stars), ("text", text)]));
     let plan = template.plans.first().map(|plan| plan.id.as_str()).unwrap_or_default();
     let region = template.regions.first().map(String::as_str).unwrap_or_default();
     let request = serde_json::json!({
@@ -111,6 +167,15 @@ pub(super) async fn show(State(services): State<Services>, visit: Visit, Path(sl
         request: format!("POST /api/deployments\n{request:#}"),
         active,
         missing,
+        stars: words(rating),
+        rating,
+        reviews: page
+            .items
+            .into_iter()
+            .map(|review| (names.of(&review.account).to_owned(), review))
+            .collect(),
+        form: may_rate.then_some(form),
+        has_said: own.is_some(),
         template,
     };
     Ok(face::html(&page.shell, &page))

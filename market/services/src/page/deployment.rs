@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use askama::Template as _;
 use axum::extract::State;
+use axum::response::{IntoResponse, Redirect};
 use identity::{Visit, done};
 use kernel::{Money, Paging};
 use serde::Deserialize;
@@ -232,6 +233,8 @@ pub(super) async fn change(
         "undelete" => (Change::Undelete, "It stays. Start it when you need it."),
         _ => return Ok(done(&here, "Nothing was changed.")),
     };
-    services.change(&visit.caller, &id, Expected::Whatever, change).await?;
-    Ok(done(&here, words))
+    match services.change_or_order(&visit.caller, &id, Expected::Whatever, change).await {
+        Err(ServiceError::ToPay(to_pay)) => Ok(Redirect::to(&to_pay.page()).into_response()),
+        changed => changed.map(|_| done(&here, words)).map_err(Into::into),
+    }
 }

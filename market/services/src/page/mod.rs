@@ -2,6 +2,7 @@
 //! what runs is shown live.
 
 mod backups;
+mod bought;
 mod catalogue;
 mod charts;
 mod deployment;
@@ -31,9 +32,11 @@ pub fn pages(services: Services) -> Routes {
     Routes::new()
         .get("/services", Access::Public, catalogue::browse)
         .get("/services/{slug}", Access::Public, catalogue::show)
+        .post("/services/{slug}", Access::Account, catalogue::rate)
         .get("/deployments", Access::Account, list::list)
         .get("/deployments/new", Access::Account, new::show)
         .post("/deployments/new", Access::Account, new::create)
+        .get("/deployments/bought/{order}", Access::Account, bought::show)
         .get("/deployments/{id}", Access::Account, deployment::overview)
         .post("/deployments/{id}", Access::Account, deployment::change)
         .get("/deployments/{id}/backups", Access::Account, backups::show)

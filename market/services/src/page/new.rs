@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use identity::Visit;
 use kernel::Problem;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use super::{Answer, console};
 use crate::deploy::Made;
 use crate::error::{ServiceError, id};
 use crate::template::{Setting, Template};
-use crate::{NewDeployment, Paid, Services};
+use crate::{NewDeployment, Services};
 
 const HERE: &str = "/deployments/new";
 
@@ -106,7 +106,7 @@ fn form_page(services: &Services, visit: Visit, service: &str, form: FormState) 
         regions: template.regions.iter().map(|region| Choice::new(region, region, "")).collect(),
         owners,
         fields: fields::of(&template.settings),
-        sells: services.settings.paid == Paid::Off,
+        sells: services.can_be_had(),
         template,
     };
     face::html(&page.shell, &page)
@@ -157,6 +157,7 @@ pub(super) async fn create(
     let settings = template.map(|template| template.settings.clone()).unwrap_or_default();
     match services.deploy(&visit.caller, new, request).await {
         Ok(made) => Ok(made_page(&services, visit, made)),
+        Err(ServiceError::ToPay(to_pay)) => Ok(Redirect::to(&to_pay.page()).into_response()),
         Err(error) => {
             let wrong = Wrong::of(by_field(error, &settings), &typed)?;
             Ok(wrong.answer(|form| form_page(&services, visit, &service, form)))

@@ -1,7 +1,7 @@
 //! `/deployments/{id}/settings`: its name, plan, budget, credentials and end.
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use identity::{Visit, done};
 use kernel::{Money, Problem};
 use web::face::parts::Choice;
@@ -15,7 +15,7 @@ use crate::change::Change;
 use crate::credentials::Shown;
 use crate::error::{ServiceError, id};
 use crate::template::Template;
-use crate::{DeploymentId, Services, Status, Wanted};
+use crate::{DeploymentId, Scaled, Services, Status, Wanted};
 
 #[derive(askama::Template)]
 #[template(path = "services/settings.html")]
@@ -99,15 +99,20 @@ pub(super) async fn save(
     }
     let asked = asked(&services, &visit, &id, &typed).await;
     let outcome = match asked {
+        Ok((Change::Scale { plan }, _)) => match scale(&services, &visit, &id, plan).await {
+            Ok(Moved::Elsewhere(page)) => return Ok(Redirect::to(&page).into_response()),
+            Ok(Moved::Here(words)) => Ok(words),
+            Err(error) => Err(error),
+        },
         Ok((change, words)) => {
             let changed = services.change(&visit.caller, &id, Expected::Whatever, change).await;
-            changed.map(|_| words)
+            changed.map(|_| words.to_owned())
         }
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(words) if typed.get("do") == "delete" => Ok(done(&here, words)),
-        Ok(words) => Ok(done(&format!("{here}/settings"), words)),
+        Ok(words) if typed.get("do") == "delete" => Ok(done(&here, &words)),
+        Ok(words) => Ok(done(&format!("{here}/settings"), &words)),
         Err(error) => {
             let mut problem = Problem::from(error);
             if typed.get("do") == "configure" {
@@ -122,6 +127,30 @@ pub(super) async fn save(
             };
             Ok((status, settings_page(&services, visit, &id, said).await?).into_response())
         }
+    }
+}
+
+/// Where a wish for another plan leads.
+enum Moved {
+    Here(String),
+    Elsewhere(String),
+}
+
+async fn scale(
+    services: &Services,
+    visit: &Visit,
+    id: &DeploymentId,
+    plan: String,
+) -> Result<Moved, ServiceError> {
+    match services.change_plan(&visit.caller, id, Expected::Whatever, plan).await {
+        Ok(Scaled::Now(_)) => Ok(Moved::Here("It is moving to the other plan.".to_owned())),
+        Ok(Scaled::Later(_, at)) => Ok(Moved::Here(format!(
+            "It gets the other plan on {}, when what is paid for is used.",
+            at.date()
+        ))),
+        Ok(Scaled::Confirm(_, page)) => Ok(Moved::Elsewhere(page)),
+        Err(ServiceError::ToPay(to_pay)) => Ok(Moved::Elsewhere(to_pay.page())),
+        Err(error) => Err(error),
     }
 }
 

@@ -16,6 +16,7 @@ use super::target::Target;
 use super::{Reconciler, exec, probe};
 use crate::backups::{Backup, BackupState, release};
 use crate::deployment::Status;
+use crate::schedule::prune;
 use crate::template::{BackupRecipe, Command};
 use crate::{BackupId, sql};
 
@@ -52,7 +53,7 @@ impl Reconciler {
             Err(reason) => (BackupState::Failed, reason),
         };
         tracing::info!(backup = %backup.id, %state, reason, "a backup ended");
-        if let Err(error) = self.end_backup(&backup.id, state, reason).await {
+        if let Err(error) = self.end_backup(&backup, state, reason).await {
             tracing::warn!(backup = %backup.id, %error, "a backup is made again, its end could not be written down");
         }
     }
@@ -210,15 +211,24 @@ impl Reconciler {
         self.room.store.write(keep).await
     }
 
-    async fn end_backup(&self, id: &BackupId, state: BackupState, reason: String) -> Result<(), StoreError> {
-        let (id, now) = (id.clone(), self.room.clock.now());
+    async fn end_backup(
+        &self,
+        backup: &Backup,
+        state: BackupState,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let (id, of, now) = (backup.id.clone(), backup.deployment.clone(), self.room.clock.now());
         let end = async move |tx: &mut Tx| {
             if state == BackupState::Failed
                 && let Some(known) = tx.first::<Backup>(&sql::FIND_BACKUP_ALONE, args![id]).await?
             {
                 release(tx, &known, now).await?;
             }
-            tx.execute(&sql::END_BACKUP, args![id, state, reason, now]).await.map(drop)
+            tx.execute(&sql::END_BACKUP, args![id, state, reason, now]).await?;
+            if state == BackupState::Done {
+                prune(tx, &of, now).await?;
+            }
+            Ok(())
         };
         self.room.store.write(end).await
     }

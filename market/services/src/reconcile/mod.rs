@@ -42,6 +42,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const OBSERVE: Duration = Duration::from_secs(10);
 /// How often figures are taken.
 const SAMPLE: Duration = Duration::from_secs(15);
+/// How often it is looked whether what runs is paid.
+const PAID: Duration = Duration::from_secs(5);
 /// How long the engine may take to say what it has.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -112,7 +114,9 @@ impl Reconciler {
         let mut sample = tokio::time::interval(SAMPLE);
         let mut sampling = JoinSet::new();
         let mut backup = JoinSet::new();
-        for interval in [&mut renew, &mut look, &mut sample] {
+        let mut paid = tokio::time::interval(PAID);
+        let mut settling = JoinSet::new();
+        for interval in [&mut renew, &mut look, &mut sample, &mut paid] {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         loop {
@@ -144,6 +148,9 @@ impl Reconciler {
                     None => (changes, observed) = (None, None),
                 },
                 _ = sample.tick() => self.begin_sample(&mut sampling),
+                _ = paid.tick() => self.begin_settling(&mut settling),
+                () = self.room.wake.paid.notified() => self.begin_settling(&mut settling),
+                Some(_) = settling.join_next() => {}
                 Some(_) = backup.join_next() => {}
                 Some(_) = sampling.join_next() => {}
                 _ = look.tick() => {
@@ -173,6 +180,21 @@ impl Reconciler {
                 let mut sampler = this.inner.sampler.lock().await;
                 if let Err(error) = this.sample(&mut sampler).await {
                     tracing::warn!(%error, "figures of deployments could not be taken");
+                }
+            });
+        }
+    }
+
+    /// Sees that what runs is paid, unless that is done already.
+    fn begin_settling(&self, settling: &mut JoinSet<()>) {
+        if settling.is_empty() {
+            let room = self.room.clone();
+            settling.spawn(async move {
+                if let Err(error) = room.settle_paid().await {
+                    tracing::warn!(%error, "it could not be looked whether deployments are paid");
+                }
+                if let Err(error) = room.tell_usage().await {
+                    tracing::warn!(%error, "the billing was not told what was used; it is told again");
                 }
             });
         }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::target::Target;
-use crate::template::{Exchange, Probe};
+use crate::template::{Exchange, Probe, probe_path};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,7 +30,10 @@ pub(crate) async fn ask(engine: &Engine, target: &Target, address: Option<Socket
             (_, None) => Err("it has no address yet".to_owned()),
             (Probe::Tcp, Some(address)) => connect(address).await.map(drop),
             (Probe::Talk(talk), Some(address)) => converse(address, talk).await,
-            (Probe::Http(path), Some(address)) => http(address, path).await,
+            (Probe::Http(path), Some(address)) => match probe_path(path, &target.chosen) {
+                Some(path) => http(address, path).await,
+                None => connect(address).await.map(drop),
+            },
         }
     };
     tokio::time::timeout(PATIENCE, asked)

@@ -95,8 +95,8 @@ impl Target {
         let container = Container {
             labels,
             image: place.image.to_owned(),
-            argv: recipe.command.as_ref().map(|argv| argv.iter().map(fill).collect()),
-            env: recipe.env.iter().map(|(name, text)| (name.clone(), fill(text))).collect(),
+            argv: recipe.arguments(&chosen, fill),
+            env: recipe.variables(&chosen, fill),
             user: recipe.user.clone(),
             network: network_name(&deployment.owner, place.outside),
             aliases: vec![place.peer.to_owned(), deployment.id.to_string()],

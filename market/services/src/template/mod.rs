@@ -4,6 +4,7 @@ mod builtin;
 mod fields;
 mod fill;
 mod read;
+mod run;
 mod setting;
 mod yaml;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::Catalogue;
 pub use fill::Text;
+pub(crate) use run::probe_path;
 pub(crate) use setting::MASK;
 pub use setting::{Chosen, Setting, SettingKind};
 pub use yaml::Flaw;
@@ -71,6 +73,8 @@ pub struct Template {
     pub plans: Vec<Plan>,
     /// What is chosen besides.
     pub settings: Vec<Setting>,
+    /// Who sells it: the name of an account; as the market is set where absent.
+    pub seller: Option<String>,
     /// How it is run.
     pub recipe: Recipe,
 }
@@ -176,9 +180,9 @@ pub struct Recipe {
     /// The port in the container, and how it is called.
     pub port: Port,
     /// Arguments instead of the image's own.
-    pub command: Option<Vec<Text>>,
+    pub command: Option<Given<Vec<Text>>>,
     /// Environment; never secrets.
-    pub env: Vec<(String, Text)>,
+    pub env: Given<Vec<(String, Text)>>,
     /// The user instead of the image's own.
     pub user: Option<String>,
     /// Whether nothing but its volume and `tmpfs` can be written.
@@ -310,8 +314,8 @@ pub enum Probe {
     Tcp,
     /// Bytes are sent and answered, over one connection.
     Talk(Vec<Exchange>),
-    /// `GET` of a path is answered with a status below 400.
-    Http(String),
+    /// `GET` of a path is answered with a status below 400; where it is chosen and nothing was, as [`Probe::Tcp`].
+    Http(Given<String>),
     /// A command in the container ends well.
     Exec(Command),
 }

@@ -71,6 +71,7 @@ pub(super) fn template(source: &str) -> Result<Template, Vec<Flaw>> {
         regions: fields.need("regions", list(50, name)),
         sla: fields.need("sla", sla),
         plans: fields.need("plans", list(20, move |node, flaws| plan(node, flaws, currency))),
+        seller: fields.maybe("seller", name),
         recipe: recipe(&fields, &settings),
         settings,
     };
@@ -265,8 +266,12 @@ fn recipe(fields: &Fields<'_>, settings: &[Setting]) -> Recipe {
             .unwrap_or_else(|| Given::Here(String::new())),
         image_from: fields.maybe("imageFrom", text(300)).unwrap_or_default(),
         port: fields.need("port", |node, flaws| port(node, flaws, settings)),
-        command: fields.maybe("command", list(50, filled(&known.open))),
-        env: fields.maybe("env", named(50, filled(&known.open))).unwrap_or_default(),
+        command: fields.maybe("command", |node, flaws| {
+            given(node, flaws, settings, is_document, list(50, filled(&known.open)))
+        }),
+        env: fields
+            .maybe("env", |node, flaws| given(node, flaws, settings, is_document, named(50, filled(&known.open))))
+            .unwrap_or_else(|| Given::Here(Vec::new())),
         user: fields.maybe("user", name),
         read_only_root: fields.maybe("readOnlyRoot", flag).unwrap_or(false),
         tmpfs: fields.maybe("tmpfs", list(8, tmpfs)).unwrap_or_default(),
@@ -280,7 +285,7 @@ fn recipe(fields: &Fields<'_>, settings: &[Setting]) -> Recipe {
         secrets: fields.maybe("secrets", named(12, filled(&known.secret))).unwrap_or_default(),
         uri: uri.unwrap_or_else(nothing),
         example: example.unwrap_or_else(nothing),
-        health: fields.need("health", |node, flaws| health(node, flaws, &known)),
+        health: fields.need("health", |node, flaws| health(node, flaws, &known, settings)),
         metrics: fields.maybe("metrics", |node, flaws| metrics(node, flaws, &known)),
         stop_signal,
         stop_grace,
@@ -303,6 +308,26 @@ fn chosen<'a>(node: &Node, flaws: &Flaws, settings: &'a [Setting]) -> Option<&'a
         flaws.add(node.line, format!("there is no setting `{name:.40}`"));
     }
     found
+}
+
+/// What stands here, or the setting of a fitting kind whose value stands here alone.
+fn given<T>(
+    node: &Node,
+    flaws: &Flaws,
+    settings: &[Setting],
+    fits: impl Fn(&SettingKind) -> bool,
+    read: impl FnOnce(&Node, &Flaws) -> T,
+) -> Given<T> {
+    let Some(setting) = chosen(node, flaws, settings) else { return Given::Here(read(node, flaws)) };
+    if setting.secret || !fits(&setting.kind) {
+        let name = &setting.name;
+        flaws.add(node.line, format!("the setting `{name}` has another kind than fits here, or is secret"));
+    }
+    Given::Chosen(setting.name.clone())
+}
+
+fn is_document(kind: &SettingKind) -> bool {
+    matches!(kind, SettingKind::Document { .. })
 }
 
 fn image(node: &Node, flaws: &Flaws, settings: &[Setting]) -> Given<String> {
@@ -427,12 +452,15 @@ fn command(node: &Node, flaws: &Flaws, open: &[&str], secret: &[&str]) -> Comman
     command
 }
 
-fn health(node: &Node, flaws: &Flaws, known: &Known<'_>) -> Health {
+fn health(node: &Node, flaws: &Flaws, known: &Known<'_>, settings: &[Setting]) -> Health {
     let fields = Fields::of(node, flaws);
     let talk =
         fields.maybe("talk", list(8, exchange)).map(|talk| Probe::Talk(talk.into_iter().flatten().collect()));
     let tcp = fields.maybe("tcp", flag).map(|_| Probe::Tcp);
-    let http = fields.maybe("http", http_path).map(Probe::Http);
+    let http = fields.maybe("http", |node, flaws| {
+        let is_text = |kind: &SettingKind| matches!(kind, SettingKind::Text { .. });
+        Probe::Http(given(node, flaws, settings, is_text, http_path))
+    });
     let exec = fields.maybe("exec", |node, flaws| command(node, flaws, &known.open, &known.secret));
     let probes: Vec<Probe> = [talk, tcp, http, exec.map(Probe::Exec)].into_iter().flatten().collect();
     if probes.len() != 1 {

@@ -246,7 +246,7 @@ impl Chosen {
     }
 }
 
-fn wrong(name: &str, detail: String) -> FieldError {
+pub(super) fn wrong(name: &str, detail: String) -> FieldError {
     let name: String = name.chars().take(60).collect();
     let pointer = format!("/config/{}", name.replace('~', "~0").replace('/', "~1"));
     FieldError { pointer: pointer.into(), detail: detail.into() }

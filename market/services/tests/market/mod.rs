@@ -41,6 +41,8 @@ plans:
   - { id: free, name: Free, pricing: free, cpu: 0.1, memory: 32 MiB, disk: 16 MiB }
   - { id: big, name: Big, pricing: free, cpu: 0.5, memory: 64 MiB, disk: 32 MiB }
   - { id: paid, name: Paid, pricing: { perMonth: 19 }, cpu: 0.5, memory: 64 MiB, disk: 32 MiB }
+  - { id: large, name: Large, pricing: { perMonth: 49 }, cpu: 1, memory: 64 MiB, disk: 32 MiB }
+  - { id: hourly, name: Hourly, pricing: { perThousandHours: 3000 }, cpu: 1, memory: 64 MiB, disk: 32 MiB }
 image: test/sleeper
 imageFrom: There is no way.
 port: { name: none, number: 1, protocol: tcp }
