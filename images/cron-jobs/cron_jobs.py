@@ -139,4 +139,5 @@ def main():
     serve(int(os.environ.get("PORT", "8080")), desk.answer, desk.runner.stop)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -47,20 +47,25 @@ class Run:
     def __init__(self, job, number):
         self.job, self.number, self.attempts, self.code = job, number, 0, None
         self.cancelled, self.output = threading.Event(), Output(f"{job.name} #{number}")
+        self.why = ""
+
+    def cancel(self, why):
+        self.why = why
+        self.cancelled.set()
 
     def go(self):
-        """Tries until it succeeds, there are no retries left, or it is replaced; the state in which it ends."""
+        """Tries until it succeeds, there are no retries left, or it is cancelled; the state in which it ends."""
         while True:
             self.attempts += 1
             state = self.request() if self.job.url else self.command()
             if self.cancelled.is_set():
-                return "replaced"
+                return self.why
             if state == "succeeded" or self.attempts > self.job.retries:
                 return state
             pause = min(60, 2 ** (self.attempts - 1))
             self.output.note(f"attempt {self.attempts} {state}; the next comes in {pause} s")
             if self.cancelled.wait(pause):
-                return "replaced"
+                return self.why
 
     def command(self):
         environment = {**self.job.environment, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/data/work",
@@ -168,7 +173,7 @@ class Runner:
                 return self.history.planned(job.name, at, why, "skipped")
             if job.concurrency == "replace":
                 for run in same:
-                    run.cancelled.set()
+                    run.cancel("replaced")
             run = Run(job, self.history.planned(job.name, at, why, "waiting"))
             self.waiting.append(run)
         self._start()
@@ -203,7 +208,7 @@ class Runner:
         with self.lock:
             self.waiting.clear()
             for run in self.running.values():
-                run.cancelled.set()
+                run.cancel("interrupted")
         until = time.monotonic() + GRACE + 1
         while self.running and time.monotonic() < until:
             time.sleep(0.05)

@@ -236,4 +236,5 @@ def main():
     serve(int(os.environ.get("PORT", "8080")), functions.answer)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -66,4 +66,5 @@ def main():
         timing = {}
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -137,4 +137,5 @@ def main():
         sys.stderr.flush()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -76,4 +76,5 @@ def main():
         sys.exit("a part of the storage ended, so all of it does")
 
 
-main()
+if __name__ == "__main__":
+    main()
