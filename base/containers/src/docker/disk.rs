@@ -36,6 +36,12 @@ pub(super) async fn make(file: &Path, size_bytes: u64) -> Result<(), EngineError
     run("mkfs.ext4", &arguments).await.map(drop)
 }
 
+/// Lets everybody write in the top folder of such a file system, which only root could.
+pub(super) async fn open_to_all(file: &Path) -> Result<(), EngineError> {
+    let arguments = ["-w", "-R", "set_inode_field <2> mode 041777"].map(OsStr::new);
+    run("debugfs", &[&arguments[..], &[file.as_os_str()]].concat()).await.map(drop)
+}
+
 /// A copy that shares or leaves out what it can. It is not flushed: until the service that it is for flushes its own
 /// files, and with them these, nobody was promised anything.
 pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), EngineError> {

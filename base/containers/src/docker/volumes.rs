@@ -179,7 +179,11 @@ impl Docker {
         let new = self.volumes.fresh(&volume.name).await?;
         let file = new.join("disk");
         match &volume.template {
-            None => disk::make(&file, volume.size_bytes).await?,
+            // Whoever its containers run as: nobody knows yet.
+            None => {
+                disk::make(&file, volume.size_bytes).await?;
+                disk::open_to_all(&file).await?;
+            }
             Some(template) => {
                 let original = self.template(template, volume.size_bytes).await?;
                 disk::copy(&original, &file).await?;
