@@ -4,12 +4,23 @@
     run.py new-key     reads the old secret key and the new one, a line each; the new one holds at once
 """
 
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+
+# What all of the servers need is loaded here, once.
+import pkg_resources  # noqa: F401
+import swift.account.server  # noqa: F401
+import swift.common.middleware.s3api.s3api  # noqa: F401
+import swift.common.middleware.versioned_writes  # noqa: F401
+import swift.container.server  # noqa: F401
+import swift.obj.server
+import swift.proxy.server  # noqa: F401
+from swift.common.wsgi import run_wsgi
 
 import gate
 import serving
@@ -32,8 +43,25 @@ def write_key(secret):
     os.replace(new, gate.KEY_FILE)
 
 
-def program(name, kind, *options):
-    return subprocess.Popen([f"swift-{name}", f"/etc/swift/{kind}-server.conf", *options, "-v"])
+def server(kind):
+    """Forks a server off, so that what all of them need is loaded and kept in memory once; its number."""
+    number = os.fork()
+    if number:
+        return number
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    more = {"global_conf_callback": swift.obj.server.global_conf_callback} if kind == "object" else {}
+    try:
+        os._exit(run_wsgi(f"/etc/swift/{kind}-server.conf", f"{kind}-server", verbose=True, **more) or 0)
+    finally:
+        os._exit(1)
+
+
+def chore(name, kind):
+    return subprocess.Popen([f"swift-{name}", f"/etc/swift/{kind}-server.conf", "once", "-v"])
+
+
+def has_ended(number):
+    return os.waitpid(number, os.WNOHANG)[0] == number
 
 
 def await_port(port, until):
@@ -54,26 +82,23 @@ def main():
     write_key(serving.Key().password)
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    running = [program(f"{kind}-server", kind) for kind in PORTS]
+    gc.freeze()  # what is shared with the servers stays shared
+    running = [server(kind) for kind in PORTS]
     for port in PORTS.values():
         await_port(port, time.monotonic() + 30)
-    running.append(program("proxy-server", "proxy"))
-    due = {name: time.monotonic() + every for every, name, _ in CHORES}
-    chores = []
-    while not stopped and all(one.poll() is None for one in running):
+    running.append(server("proxy"))
+    due, now_and_then = {name: time.monotonic() + every for every, name, _ in CHORES}, None
+    while not stopped and not any(has_ended(one) for one in running):
         time.sleep(0.2)
-        chores = [one for one in chores if one.poll() is None]
-        now = time.monotonic()
         for every, name, kind in CHORES:
-            if now >= due[name] and not chores:
-                due[name] = now + every
-                chores.append(program(name, kind, "once"))
-    for one in running + chores:
-        one.terminate()
-    for one in running + chores:
-        one.wait()
+            if time.monotonic() >= due[name] and (now_and_then is None or now_and_then.poll() is not None):
+                due[name], now_and_then = time.monotonic() + every, chore(name, kind)
+    for one in running:
+        os.kill(one, signal.SIGTERM)
     if not stopped:
         sys.exit("a part of the storage ended, so all of it does")
+    for one in running:
+        os.waitpid(one, 0)
 
 
 if __name__ == "__main__":
