@@ -4,5 +4,7 @@
 
 mod chaos;
 mod databases;
+mod edge;
+mod ml;
 mod paid;
 mod town;
