@@ -3,7 +3,7 @@
 import ctypes
 import os
 import re
-import subprocess
+import shutil
 import threading
 import time
 from collections import Counter
@@ -102,15 +102,15 @@ class Functions:
 
     def take(self, request, name, runtime, file):
         """Takes a source, sees that it can run, and makes it the current version."""
-        version, began = self.store.next_version(name), time.perf_counter()
-        folder = self.store.path(name, version)
-        subprocess.run(["rm", "-rf", folder], check=True)
-        os.makedirs(folder)
+        version, began, draft = self.store.next_version(name), time.perf_counter(), self.store.draft(name)
+        folder = ""
         try:
-            digest, size = sources.receive(request, f"{folder}/{file}")
+            digest, size = sources.receive(request, f"{draft}/{file}")
+            folder = self.store.path(name, version, digest)
+            os.rename(draft, folder)
             sources.prove(self.pool, runtime, folder, file)
         except BaseException:
-            subprocess.run(["rm", "-rf", folder], check=True)
+            shutil.rmtree(folder or draft, ignore_errors=True)
             raise
         self.store.add(name, version, runtime, size, digest)
         print(f"{name} has version {version}: {runtime}, {size} bytes", flush=True)
@@ -164,13 +164,17 @@ class Functions:
             return Response.json({"error": refused.message}, 502, timing), output
 
     def ask(self, found, head, body):
-        folder, limit = self.store.path(found["name"], found["version"]), self.limit
+        folder, limit = self.store.path(found["name"], found["version"], found["sha256"]), self.limit
         worker, started = self.pool.worker(sources.key(found["runtime"], folder))
         if found["runtime"] == "wasm":
             head |= {"module": f"{folder}/function.cwasm", "memory": self.memory_mb << 20, "limit": limit}
             limit += 0.5  # its own limit ends it by a trap; this one ends what sleeps in the engine
         began = time.perf_counter()
-        answer, content, output = worker.ask(head, body, limit)
+        try:
+            answer, content, output = worker.ask(head, body, limit)
+        except BaseException:
+            worker.kill()
+            raise
         ran = (time.perf_counter() - began) * 1000
         self.pool.give_back(worker)
         return answer, content, output, {"start": started, "run": ran}

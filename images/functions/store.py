@@ -32,20 +32,28 @@ class Store:
 
     def _tidy(self):
         """Removes what uploads that were cut off left behind."""
-        kept = {(row["name"], str(row["version"])) for row in self._all("select name, version from versions")}
+        kept = {self.path(**row) for row in self._all("select name, version, sha256 from versions")}
         sources = f"{self.folder}/sources"
         os.makedirs(sources, exist_ok=True)
         for name in os.listdir(sources):
             for version in os.listdir(f"{sources}/{name}"):
-                if (name, version) not in kept:
+                if f"{sources}/{name}/{version}" not in kept:
                     shutil.rmtree(f"{sources}/{name}/{version}", ignore_errors=True)
 
     def _all(self, sql, *values):
         with self._lock:
             return [dict(row) for row in self._db.execute(sql, values)]
 
-    def path(self, name, version):
-        return f"{self.folder}/sources/{name}/{version}"
+    def path(self, name, version, sha256):
+        """The folder of a version. Workers know it by that: another content is another folder, also after a deletion."""
+        return f"{self.folder}/sources/{name}/{version}-{sha256[:16]}"
+
+    def draft(self, name):
+        """The folder of an upload whose content is not known yet, emptied."""
+        path = f"{self.folder}/sources/{name}/draft"
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        return path
 
     def names(self):
         return [row["name"] for row in self._all("select name from functions")]
@@ -57,7 +65,7 @@ class Store:
 
     def function(self, name):
         found = self._all(
-            "select f.name, f.current as version, v.runtime, v.bytes, v.at from functions f"
+            "select f.name, f.current as version, v.runtime, v.bytes, v.sha256, v.at from functions f"
             " join versions v on v.name = f.name and v.version = f.current where f.name = ?", name)
         return found[0] if found else None
 
@@ -82,13 +90,13 @@ class Store:
                              (name, version, runtime, size, sha256, time.time()))
             self._db.execute("insert into functions values (?1, ?2, ?2) on conflict (name)"
                              " do update set current = ?2, newest = ?2", (name, version))
-            old = [row["version"] for row in self._db.execute(
-                "select version from versions where name = ? order by version desc limit -1 offset ?",
+            old = [dict(row) for row in self._db.execute(
+                "select name, version, sha256 from versions where name = ? order by version desc limit -1 offset ?",
                 (name, KEPT_VERSIONS))]
-            self._db.executemany("delete from versions where name = ? and version = ?", [(name, one) for one in old])
+            self._db.executemany("delete from versions where name = :name and version = :version", old)
             self._db.execute("commit")
         for one in old:
-            shutil.rmtree(self.path(name, one), ignore_errors=True)
+            shutil.rmtree(self.path(**one), ignore_errors=True)
 
     def activate(self, name, version):
         with self._lock:
