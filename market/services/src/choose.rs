@@ -29,18 +29,15 @@ impl Services {
         given: &Map<String, Value>,
     ) -> Result<Chosen, Vec<FieldError>> {
         let chosen = present.with(&template.settings, given)?;
-        let wrong = template.recipe.wrong(&chosen);
-        if !wrong.is_empty() {
-            return Err(wrong);
+        let mut wrong = template.recipe.wrong(&chosen);
+        if let Given::Chosen(setting) = &template.recipe.image
+            && !self.may_host(&template.recipe.image(&chosen))
+        {
+            let detail =
+                format!("This market runs only images like {}.", self.settings.hosted_images.join(", "));
+            wrong.push(FieldError { pointer: format!("/config/{setting}").into(), detail: detail.into() });
         }
-        match &template.recipe.image {
-            Given::Chosen(setting) if !self.may_host(&template.recipe.image(&chosen)) => {
-                let detail =
-                    format!("This market runs only images like {}.", self.settings.hosted_images.join(", "));
-                Err(vec![FieldError { pointer: format!("/config/{setting}").into(), detail: detail.into() }])
-            }
-            _ => Ok(chosen),
-        }
+        if wrong.is_empty() { Ok(chosen) } else { Err(wrong) }
     }
 
     /// Whether the operator lets buyers run this image.
