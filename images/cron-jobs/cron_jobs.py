@@ -47,12 +47,13 @@ class Clock(threading.Thread):
             now = datetime.now(timezone.utc)
             for name, at in list(self.next.items()):
                 if at <= now:
-                    self.history.looked(name, now.timestamp())
-                    self.runner.plan(self.known[name], at.timestamp(), "schedule")
-                    self.next[name] = self.known[name].schedule.after(now)
+                    job = self.known[name]
+                    self.history.looked(name, job.schedule.text(), now.timestamp())
+                    self.runner.plan(job, at.timestamp(), "schedule")
+                    self.next[name] = job.schedule.after(now)
 
     def _missed(self, job, now):
-        before = self.history.looked(job.name, now.timestamp())
+        before = self.history.looked(job.name, job.schedule.text(), now.timestamp())
         if before is None:
             return
         due = job.schedule.after(datetime.fromtimestamp(before, timezone.utc))

@@ -10,7 +10,7 @@ create table if not exists runs (
     id integer primary key, job text not null, planned real not null, started real, ended real, why text not null,
     state text not null, attempts integer not null default 0, code integer, output text not null default '');
 create index if not exists runs_of on runs (job, id);
-create table if not exists looked (job text primary key, at real not null);
+create table if not exists looked (job text primary key, schedule text not null, at real not null);
 """
 COLUMNS = "id, job, planned, started, ended, why, state, attempts, code"
 
@@ -46,10 +46,11 @@ class History:
         self._do("update runs set state = ?, attempts = ?, code = ?, output = ?, ended = ? where id = ?",
                  state, attempts, code, output, time.time(), run)
 
-    def looked(self, job, at):
-        """Up to when the times of a job were looked at; what it was before, None for a new job."""
-        before = self._all("select at from looked where job = ?", job)
-        self._do("insert into looked values (?1, ?2) on conflict (job) do update set at = ?2", job, at)
+    def looked(self, job, schedule, at):
+        """Up to when the times of a job were looked at; what it was before, None where it had no such schedule."""
+        before = self._all("select at from looked where job = ? and schedule = ?", job, schedule)
+        self._do("insert into looked values (?1, ?2, ?3) on conflict (job) do update set schedule = ?2, at = ?3",
+                 job, schedule, at)
         return before[0]["at"] if before else None
 
     def runs(self, job, most):

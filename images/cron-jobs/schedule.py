@@ -26,6 +26,9 @@ class Schedule:
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(str(error)[:300]) from None
 
+    def text(self):
+        return f"{self.expression} {self.zone.key}"
+
     def after(self, moment):
         """The first time after a moment, in UTC."""
         return self._steady(moment) if self.hourly else self._by_clock(moment)

@@ -77,6 +77,13 @@ class Runs(unittest.TestCase):
             left = history.planned("a", time.time(), "asked", "waiting")
             self.assertEqual(History(f"{folder}/jobs.db").run(left)["state"], "interrupted")
 
+    def test_times_of_another_schedule_were_not_missed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            history = History(f"{folder}/jobs.db")
+            self.assertIsNone(history.looked("a", "0 0 * * * UTC", 1.0))
+            self.assertEqual(history.looked("a", "0 0 * * * UTC", 2.0), 1.0)
+            self.assertIsNone(history.looked("a", "* * * * * UTC", 3.0))
+
     def test_an_address_that_does_not_answer(self):
         with tempfile.TemporaryDirectory() as folder:
             history = History(f"{folder}/jobs.db")
