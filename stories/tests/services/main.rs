@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod chaos;
+mod compute;
 mod databases;
 mod edge;
 mod ml;
 mod paid;
+mod storage;
 mod town;

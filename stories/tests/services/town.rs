@@ -39,12 +39,17 @@ pub(crate) struct Town {
 
 impl Town {
     pub(crate) async fn open(first_port: u16) -> Self {
+        Self::open_with(first_port, &[]).await
+    }
+
+    pub(crate) async fn open_with(first_port: u16, more: &[(&str, &str)]) -> Self {
         let ports = format!("{first_port}-{}", first_port + 50);
         let settings = [
             ("FONDACO_SERVICES__PORTS", ports.as_str()),
             ("FONDACO_SERVICES__PAID", "off"),
             ("FONDACO_SERVICES__FREE_DEPLOYMENTS", "20"),
         ];
+        let settings = [&settings[..], more].concat();
         let market = Market::open_with(&settings).await;
         let token = market.account("ada").token;
         Self { market, token, client: reqwest::Client::new() }
