@@ -223,12 +223,25 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def most_connections():
+    """Each takes a thread: at most a third of the processes and threads that the container may have."""
+    for path in ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"):
+        try:
+            with open(path, encoding="ascii") as file:
+                limit = file.read().strip()
+        except OSError:
+            continue
+        if limit.isdigit():
+            return max(8, min(MAX_CONNECTIONS, int(limit) // 3))
+    return MAX_CONNECTIONS
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads, request_queue_size, allow_reuse_address = True, 128, True
 
     def __init__(self, port, application):
         self.application = application
-        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._places = threading.BoundedSemaphore(most_connections())
         self._awaited, self._lock = {}, threading.Lock()
         super().__init__(("0.0.0.0", port), _Handler)
         threading.Thread(target=self._end_slow_ones, daemon=True).start()
@@ -256,9 +269,14 @@ class _Server(ThreadingHTTPServer):
                     pass
 
     def process_request(self, request, client_address):
-        if self._places.acquire(timeout=5):
+        if not self._places.acquire(timeout=5):
+            self.shutdown_request(request)
+            return
+        try:
             super().process_request(request, client_address)
-        else:
+        except RuntimeError:
+            # No further thread can be had.
+            self._places.release()
             self.shutdown_request(request)
 
     def process_request_thread(self, request, client_address):
