@@ -176,7 +176,10 @@ class Functions:
             worker.kill()
             raise
         ran = (time.perf_counter() - began) * 1000
-        self.pool.give_back(worker)
+        if answer.get("last"):
+            worker.kill()  # with all that it left running
+        else:
+            self.pool.give_back(worker)
         return answer, content, output, {"start": started, "run": ran}
 
     def figures(self):
