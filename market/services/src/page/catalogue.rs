@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use identity::{Visit, done};
 use kernel::Paging;
 use serde::Deserialize;
@@ -11,11 +11,11 @@ use web::face::parts::Tab;
 use web::face::{self, FormState, Html, Sheet, Shell, Typed, Wrong, markdown};
 use web::{Form, Path, Query};
 
-use super::{Answer, public};
+use super::{Answer, example, public};
 use crate::Services;
 use crate::error::ServiceError;
 use crate::ratings::{Rating, Review};
-use crate::template::{Category, Template};
+use crate::template::{Category, Setting, Template};
 
 /// How many ratings stand on the page of a service.
 const REVIEWS: Paging = Paging { limit: 20, offset: 0 };
@@ -105,6 +105,8 @@ struct ServicePage {
     form: Option<FormState>,
     /// Whether the visitor said something already.
     has_said: bool,
+    /// What can be chosen, with what holds otherwise.
+    choices: Vec<(Setting, String)>,
     /// The command that deploys it.
     command: String,
     request: String,
@@ -145,7 +147,11 @@ pub(super) async fn rate(
 }
 
 async fn draw(services: &Services, visit: Visit, slug: &str, said: Option<FormState>) -> Answer {
-    let found = services.catalogue().find(slug).filter(|template| template.slug == slug);
+    let found = services.catalogue().find(slug);
+    // The catalogue of the market knows services by their ids.
+    if let Some(template) = found.filter(|template| template.slug != slug) {
+        return Ok(Redirect::to(&format!("/services/{}", template.slug)).into_response());
+    }
     let template = Arc::clone(found.ok_or(ServiceError::NotFound("service"))?);
     let active = services.active().await?.get(template.id.as_str()).copied().unwrap_or_default();
     let missing = why_not(services, &template).await;
@@ -155,16 +161,12 @@ async fn draw(services: &Services, visit: Visit, slug: &str, said: Option<FormSt
     let stars = own.as_ref().map(|own| own.stars.to_string()).unwrap_or_default();
     let text = own.as_ref().map(|own| own.words.as_str()).unwrap_or_default();
     let form = said.unwrap_or_else(|| FormState::with(&[("stars", &stars), ("text", text)]));
-    let plan = template.plans.first().map(|plan| plan.id.as_str()).unwrap_or_default();
-    let region = template.regions.first().map(String::as_str).unwrap_or_default();
-    let request = serde_json::json!({
-        "serviceId": template.id, "name": "my-deployment", "config": { "tier": plan, "region": region }
-    });
     let page = ServicePage {
         shell: public(visit, &template.name).with_sheet(Sheet::Prose).describe(template.summary.clone()),
         description: markdown::render(&template.description, None),
-        command: format!("fondaco deploy {}", template.slug),
-        request: format!("POST /api/deployments\n{request:#}"),
+        choices: template.settings.iter().map(|known| (known.clone(), example::unsaid(known))).collect(),
+        command: example::command(&template),
+        request: example::request(&template),
         active,
         missing,
         stars: words(rating),

@@ -17,6 +17,8 @@ pub(super) struct SettingField {
     pub(super) hint: String,
     pub(super) kind: FieldKind,
     pub(super) required: bool,
+    /// Whether it is never shown again, so that an empty one may stand for one that is kept.
+    pub(super) secret: bool,
     /// The most characters.
     pub(super) most: u32,
 }
@@ -43,7 +45,7 @@ pub(super) fn of(settings: &[Setting]) -> Vec<SettingField> {
 
 fn field(setting: &Setting) -> SettingField {
     let (kind, most, expected) = match &setting.kind {
-        SettingKind::Text { max_length, multiline: true, .. } if !setting.secret => {
+        SettingKind::Text { max_length, multiline: true, .. } => {
             (FieldKind::Lines, *max_length, String::new())
         }
         SettingKind::Text { max_length, .. } => (FieldKind::Line, *max_length, String::new()),
@@ -57,15 +59,17 @@ fn field(setting: &Setting) -> SettingField {
         }
         SettingKind::Document { max_bytes } => (FieldKind::Lines, *max_bytes, "JSON or YAML.".to_owned()),
     };
-    let kept = if setting.secret { "It is not shown again; leave it empty to keep it." } else { "" };
+    let kept = if setting.secret { "It is not shown again. Leave it empty later to keep it." } else { "" };
     let hint = [setting.help.as_str(), &expected, kept];
     let hint: Vec<&str> = hint.into_iter().filter(|words| !words.is_empty()).collect();
     SettingField {
         id: id(setting),
         title: setting.title.clone(),
         hint: hint.join(" "),
-        kind: if setting.secret { FieldKind::Secret } else { kind },
+        // What has several lines is seen while it is typed: nobody could write it otherwise.
+        kind: if setting.secret && !matches!(kind, FieldKind::Lines) { FieldKind::Secret } else { kind },
         required: setting.required,
+        secret: setting.secret,
         most,
     }
 }

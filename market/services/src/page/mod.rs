@@ -6,6 +6,7 @@ mod bought;
 mod catalogue;
 mod charts;
 mod deployment;
+mod example;
 mod fields;
 mod list;
 mod live;

@@ -128,7 +128,7 @@ mod tests {
             .flat_map(|refused| refused.flaws.iter().map(move |flaw| format!("{} {flaw}", refused.file)))
             .collect();
         assert!(told.is_empty(), "{told:#?}");
-        for slug in ["postgres-managed", "redis-managed", "mysql-managed"] {
+        for slug in ["postgres-managed", "redis-managed", "mysql-managed", "ml-inference", "cdn-edge"] {
             assert!(catalogue.find(slug).is_some(), "{slug}");
         }
         assert_eq!(catalogue.find("svc-postgres").unwrap().slug, "postgres-managed");
