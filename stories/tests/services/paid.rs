@@ -1,10 +1,12 @@
 //! A plan with a price: bought with a card of the sandbox, deployed, used, not paid any more, paid again.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stories::Market;
 
-use crate::town::{Town, client, has_engine, uri};
+use crate::town::{PATIENCE, Town, client, has_engine, uri};
 
 /// A market in which plans cost something.
 async fn open() -> Town {
@@ -83,5 +85,50 @@ async fn a_plan_is_bought_used_lapses_and_goes_on() {
     assert!(status.is_success());
     town.is(&id, "running").await;
     assert_eq!(ask(&["get", "loaves"]).unwrap(), "7", "what it kept is there");
+    town.close().await;
+}
+
+/// What was saved is brought back, into the same deployment and into a new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_saved_and_brought_back() {
+    if !has_engine(&["fondaco/valkey:8"]) {
+        return;
+    }
+    let town = Town::open(41_850).await;
+    let made = town.deploy("svc-redis", "cache").await;
+    let id = made["deploymentId"].as_str().unwrap().to_owned();
+    town.is(&id, "running").await;
+    let ask = |made: &Value, words: &[&str]| {
+        let address = uri(made);
+        let mut args = vec!["--no-auth-warning", "-u", address.as_str()];
+        args.extend(words);
+        client("redis-cli", &args)
+    };
+    ask(&made, &["set", "loaves", "7"]).unwrap();
+    ask(&made, &["set", "rolls", "3", "ex", "1000"]).unwrap();
+    assert!(ask(&made, &["-e", "debug", "reload"]).is_err(), "that is for backups alone");
+    let path = format!("/api/deployments/{id}/backups");
+    let backup = town.post(&path).await["backupId"].as_str().unwrap().to_owned();
+    let began = Instant::now();
+    while town.get(&path).await["backups"][0]["state"] != "done" {
+        assert!(began.elapsed() < PATIENCE, "{:#}", town.get(&path).await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    ask(&made, &["flushall"]).unwrap();
+    ask(&made, &["set", "loaves", "0"]).unwrap();
+    let restore = json!({ "backupId": backup });
+    town.ask(Method::POST, &format!("/api/deployments/{id}/restore"), Some(restore)).await;
+    town.is(&id, "running").await;
+    assert_eq!(ask(&made, &["get", "loaves"]).unwrap(), "7");
+    assert!(ask(&made, &["ttl", "rolls"]).unwrap().parse::<i64>().unwrap() > 0);
+    // It is on disk, too.
+    town.post(&format!("/api/deployments/{id}/restart")).await;
+    town.is(&id, "running").await;
+    assert_eq!(ask(&made, &["get", "loaves"]).unwrap(), "7");
+    let config = json!({ "tier": "free", "backupId": backup });
+    let body = json!({ "serviceId": "svc-redis", "name": "copy", "config": config });
+    let copy = town.ask(Method::POST, "/api/deployments", Some(body)).await;
+    town.is(copy["deploymentId"].as_str().unwrap(), "running").await;
+    assert_eq!(ask(&copy, &["get", "loaves"]).unwrap(), "7");
     town.close().await;
 }

@@ -9,7 +9,7 @@ use super::super::args::{Part, Waited};
 use super::super::client::{Client, Query, checked_id};
 use super::super::failure::{Failure, code};
 use super::super::terminal::Terminal;
-use super::{path, show_credentials};
+use super::{path, pay, show_credentials};
 
 /// How long between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
@@ -155,6 +155,10 @@ async fn restore_into(
     let config = json!({"tier": text(&known, "tier"), "region": text(&known, "region"), "backupId": backup});
     let body = json!({"serviceId": text(&known, "serviceId"), "name": name, "config": config});
     let made = client.post("/api/deployments", None, &body).await?;
+    if pay::is_needed(&made) {
+        pay::lead_to_the_page(terminal, &made);
+        return Ok(());
+    }
     show_credentials(terminal, &made);
     terminal.done(format!("{name} is being made from the backup. Its password is not shown again."));
     terminal.hint(format!("fondaco deployment show {}", text(&made, "deploymentId")));

@@ -147,6 +147,7 @@ impl Commands<'_> {
             ("plan", text(&known, "tier")),
             ("region", text(&known, "region")),
             ("address", text(&known, "endpoint")),
+            ("inside", text(&known, "internalEndpoint")),
             ("made", time(&known, "createdAt")),
             ("undo within", undo.unwrap_or_default()),
             ("requests", measured(metrics, "requests", "")),
@@ -286,6 +287,10 @@ impl Commands<'_> {
     async fn undelete(&self, which: &str) -> Result<(), Failure> {
         let path = path(self.client, which).await?;
         let known = self.client.post(&format!("{path}/undelete"), None, &json!({})).await?;
+        if pay::is_needed(&known) {
+            pay::lead_to_the_page(self.terminal, &known);
+            return Ok(());
+        }
         if self.terminal.json {
             self.terminal.data_json(&known);
         }

@@ -21,8 +21,12 @@ pub use market::Card;
 type Answer = Result<Response, Failure>;
 
 /// Where it is bought instead, if not on the page of its listing: a ticket on the page of its event, where seats are
-/// chosen and waited for, or on that of the one who sells it on.
+/// chosen and waited for, or on that of the one who sells it on; a plan on the page of its service, where it is deployed.
 fn bought_at(listing: &Listing) -> Option<String> {
+    if listing.kind == Kind::Service {
+        let service = listing.subject.as_deref().filter(|_| is_on_sale(listing))?;
+        return Some(format!("/services/{service}"));
+    }
     let subject = listing.subject.as_deref().filter(|_| listing.kind == Kind::Ticket)?;
     if subject.starts_with("event-") {
         return Some(format!("/events/{subject}"));

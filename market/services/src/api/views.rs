@@ -142,6 +142,8 @@ pub(super) struct BillingView {
     projected_cost_minor: i64,
     currency: String,
     billing_cycle: &'static str,
+    /// By what it is paid, where it was bought: see /api/billing/subscriptions. Costs are then of its period.
+    subscription_id: Option<String>,
     /// At which cost its owner is told.
     budget_minor: Option<i64>,
 }
@@ -166,7 +168,7 @@ pub(super) struct StandingView {
 
 impl StandingView {
     pub(super) fn of(services: &Services, standing: Standing, shown: Shown) -> Self {
-        let Standing { deployment, figures, uptime, cost } = standing;
+        let Standing { deployment, figures, uptime, cost, subscription } = standing;
         let own = |name: &str| figures.as_ref().and_then(|figures| figures.own.get(name)).copied();
         let answer = figures.as_ref().map_or(0, |figures| figures.answer_us);
         let measured = f64::from(u32::try_from(answer).unwrap_or(u32::MAX)) / 1000.0;
@@ -186,6 +188,7 @@ impl StandingView {
                 projected_cost_minor: cost.projected_minor,
                 currency: deployment.plan.currency.to_string(),
                 billing_cycle: "monthly",
+                subscription_id: subscription.map(|id| id.to_string()),
                 budget_minor: deployment.budget_minor,
             },
             internal_endpoint: shown.internal.clone(),

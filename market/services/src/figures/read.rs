@@ -1,5 +1,6 @@
 //! Reading what was measured.
 
+use billing::{Subscription, SubscriptionId};
 use identity::{Action, Caller};
 use kernel::Timestamp;
 use store::{Tx, args};
@@ -25,8 +26,10 @@ pub struct Standing {
     pub figures: Option<Figures>,
     /// Thousandths of a percent of the time of the last thirty days in which it was wanted.
     pub uptime: u32,
-    /// What it costs this month.
+    /// What it costs in the present month or period.
     pub cost: Cost,
+    /// By what it is paid, where it was bought.
+    pub subscription: Option<SubscriptionId>,
 }
 
 /// Figures at a time.
@@ -53,11 +56,13 @@ impl Services {
             let figures: Option<(Figures,)> = tx.first(&sql::FIND_NOW, args![id]).await?;
             let since = now.secs() / 3600 - UPTIME_DAYS * 24;
             let (wanted, served): (i64, i64) = tx.one(&sql::SUM_TIME, args![id, since]).await?;
-            let cost = costs(tx, &deployment, now).await?;
+            let sub = paid::subscription_of(tx, &id).await?;
+            let cost = costs_by(tx, &deployment, sub.as_ref(), now).await?;
             Ok(Standing {
                 figures: figures.map(|(figures,)| figures),
                 uptime: share(served, wanted),
                 cost,
+                subscription: sub.map(|sub| sub.id),
                 deployment,
             })
         };
@@ -91,8 +96,19 @@ pub(crate) async fn costs(
     known: &Deployment,
     now: Timestamp,
 ) -> Result<Cost, store::StoreError> {
+    let sub = paid::subscription_of(tx, &known.id).await?;
+    costs_by(tx, known, sub.as_ref(), now).await
+}
+
+/// The same, where it is known by what it is paid.
+async fn costs_by(
+    tx: &mut Tx,
+    known: &Deployment,
+    sub: Option<&Subscription>,
+    now: Timestamp,
+) -> Result<Cost, store::StoreError> {
     // What was bought is counted by the periods that are invoiced, everything else by the calendar.
-    let month = match paid::subscription_of(tx, &known.id).await? {
+    let month = match sub {
         Some(sub) => Month::of(now).spanning(sub.span.start, sub.span.end),
         None => Month::of(now),
     };

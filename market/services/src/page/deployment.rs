@@ -85,6 +85,8 @@ struct OverviewPage {
     answers: Html,
     charts: Vec<(String, Html)>,
     cost: Cost,
+    /// The page of what it is paid by; empty where it was not bought.
+    paid_by: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -144,6 +146,7 @@ async fn read(
         charts: charts::charts(&samples, &head.deployment.plan, fields, range),
         figures: standing.figures,
         cost: standing.cost,
+        paid_by: standing.subscription.map_or_else(String::new, |id| format!("/billing/subscriptions/{id}")),
         head,
     })
 }
@@ -167,6 +170,11 @@ impl OverviewPage {
         let own = figures.own.get("avgResponseMs").copied();
         let probed = Duration::from_micros(figures.answer_us).as_secs_f64() * 1_000.0;
         Some(own.unwrap_or(probed)).filter(|ms| *ms > 0.0).map(|ms| format!("{ms:.1}"))
+    }
+
+    /// Of what the cost is told.
+    fn cost_title(&self) -> &'static str {
+        if self.paid_by.is_empty() { "Cost this month" } else { "Cost this period" }
     }
 
     fn money(&self, minor: &i64) -> String {

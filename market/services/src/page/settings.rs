@@ -31,6 +31,8 @@ struct SettingsPage {
     plans: Vec<Choice>,
     /// Whether its service can change its credentials while it runs.
     rotates: bool,
+    /// Whether its plan is paid.
+    is_sold: bool,
 }
 
 /// Which of the forms was sent, and what is wrong with it.
@@ -69,6 +71,7 @@ async fn settings_page(services: &Services, visit: Visit, id: &DeploymentId, sai
     let page = SettingsPage {
         shell: head.shell(visit.shell, "Settings"),
         plans: template.map(|template| plans(template)).unwrap_or_default(),
+        is_sold: services.is_sold(head.deployment.plan.pricing),
         rotates: template.is_some_and(|template| template.recipe.rotate.is_some()),
         fields: fields::of(&settings),
         config,

@@ -84,12 +84,9 @@ impl Services {
         match self.store.write(write).await {
             Ok(id) => Ok(id),
             // What may pass by itself is tried again.
-            Err(
-                error @ (ServiceError::Store(_)
-                | ServiceError::NotBought
-                | ServiceError::NoPort
-                | ServiceError::Vault(_)),
-            ) => Err(error),
+            Err(error @ (ServiceError::Store(_) | ServiceError::NotBought | ServiceError::NoPort)) => {
+                Err(error)
+            }
             Err(error) => {
                 let problem = Problem::from(error);
                 let (order, words) = (order.clone(), problem.detail.to_string());

@@ -33,7 +33,7 @@ impl Services {
             let named = template.seller.clone().or_else(|| self.settings.seller.clone());
             let seller = async move |tx: &mut Tx| seller(tx, named.as_deref()).await;
             let Some(seller) = self.store.read(seller).await? else {
-                tracing::info!(
+                tracing::debug!(
                     service = template.slug,
                     "its plans are not on sale: there is no account to sell them; see services.seller"
                 );
