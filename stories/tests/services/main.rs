@@ -6,6 +6,7 @@ mod chaos;
 mod compute;
 mod databases;
 mod edge;
+mod gateways;
 mod ml;
 mod paid;
 mod storage;
