@@ -48,9 +48,10 @@ macro_rules! id_values {
         }
         impl $crate::FromValue for $id {
             fn from_value(value: $crate::Value<'_>) -> ::std::result::Result<Self, ::std::string::String> {
-                <::std::string::String as $crate::FromValue>::from_value(value)?
-                    .parse()
-                    .map_err(|error| ::std::format!("{error}"))
+                match value {
+                    $crate::Value::Text(text) => text.parse().map_err(|error| ::std::format!("{error}")),
+                    other => ::std::result::Result::Err(::std::format!("expected an id, found {other:?}")),
+                }
             }
         }
     )+};
