@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -120,7 +121,7 @@ fn run(
 async fn worker(
     config: &tokio_postgres::Config,
     jobs: &async_channel::Receiver<Queued>,
-    mut session: Option<Session>,
+    mut session: Option<Box<Session>>,
     database: u64,
 ) {
     while let Ok((mut job, mode)) = jobs.recv().await {
@@ -189,7 +190,7 @@ async fn attempt(job: &mut dyn Job, mode: Mode, tx: &mut Tx) -> Result<(), Store
     Err(StoreError::Busy)
 }
 
-async fn connect(config: &tokio_postgres::Config) -> Result<Session, StoreError> {
+async fn connect(config: &tokio_postgres::Config) -> Result<Box<Session>, StoreError> {
     let (client, connection) =
         config.connect(NoTls).await.map_err(|error| StoreError::Open(describe(&error)))?;
     tokio::task::spawn_local(async move {
@@ -197,7 +198,7 @@ async fn connect(config: &tokio_postgres::Config) -> Result<Session, StoreError>
             tracing::warn!(error = %describe(&error), "a PostgreSQL connection broke");
         }
     });
-    Ok(Session { client, statements: HashMap::new(), lost_race: false, key_taken: false })
+    Ok(Box::new(Session { client, statements: HashMap::new(), lost_race: false, key_taken: false }))
 }
 
 impl Tx {
@@ -260,6 +261,18 @@ impl Session {
         let statement = self.prepare(sql).await?;
         let changed = self.client.execute_raw(&statement, args.iter().copied().map(Arg)).await;
         changed.map_err(|error| self.fail(sql.name(), &error))
+    }
+
+    /// All at once: the answers are waited for only when every row is on its way.
+    pub(crate) async fn execute_each<'a>(
+        &mut self,
+        sql: &'static Sql,
+        rows: impl IntoIterator<Item = &'a [Value<'a>]>,
+    ) -> Result<u64, StoreError> {
+        let statement = self.prepare(sql).await?;
+        let run = |args: &'a [Value<'a>]| self.client.execute_raw(&statement, args.iter().copied().map(Arg));
+        let changed = try_join_all(rows.into_iter().map(run)).await;
+        changed.map(|changed| changed.into_iter().sum()).map_err(|error| self.fail(sql.name(), &error))
     }
 
     pub(crate) async fn query(

@@ -14,7 +14,9 @@ pub struct Sql {
     module: &'static str,
     text: &'static str,
     postgres: Option<&'static str>,
+    read: Option<&'static str>,
     sqlite_text: OnceLock<String>,
+    sqlite_read: OnceLock<String>,
     postgres_text: OnceLock<String>,
 }
 
@@ -23,16 +25,20 @@ pub struct Sql {
 /// * parameters are `$1`, `$2`, …; integers, texts and bytes only; whole sums are `cast(sum(x) as bigint)`;
 /// * `x in each($1)` takes a JSON list of texts, see [`json_list`](crate::json_list);
 /// * `for update` is left out on SQLite, which has one writer;
+/// * `sql!(NAME = "update … where id = $1 returning a, b", read "select a, b from … where id = $1";)`: SQLite fills a table
+///   of its own for every `returning`, which costs as much as the change; there the rows are read after it, with the same
+///   arguments, and only when something was changed. One connection writes, so nothing comes between;
 /// * where there is no shared form: `sql!(NAME = "for SQLite", postgres "for PostgreSQL";)`, a rare exception that says why.
 #[macro_export]
 macro_rules! sql {
-    ($($(#[$meta:meta])* $vis:vis $name:ident = $text:literal $(, postgres $postgres:literal)?;)+) => {$(
+    ($($(#[$meta:meta])* $vis:vis $name:ident = $text:literal $(, read $read:literal)? $(, postgres $postgres:literal)?;)+) => {$(
         $(#[$meta])*
         $vis static $name: $crate::Sql = $crate::Sql::new(
             stringify!($name),
             module_path!(),
             $text,
             { let text: Option<&'static str> = None; $(let text = { let _ = text; Some($postgres) };)? text },
+            { let text: Option<&'static str> = None; $(let text = { let _ = text; Some($read) };)? text },
         );
         // Registering places the static in a link section of its own; linkme argues why that is sound.
         #[allow(unsafe_code)]
@@ -52,8 +58,18 @@ impl Sql {
         module: &'static str,
         text: &'static str,
         postgres: Option<&'static str>,
+        read: Option<&'static str>,
     ) -> Self {
-        Self { name, module, text, postgres, sqlite_text: OnceLock::new(), postgres_text: OnceLock::new() }
+        Self {
+            name,
+            module,
+            text,
+            postgres,
+            read,
+            sqlite_text: OnceLock::new(),
+            sqlite_read: OnceLock::new(),
+            postgres_text: OnceLock::new(),
+        }
     }
 
     /// The constant's name.
@@ -71,10 +87,15 @@ impl Sql {
     /// The text that SQLite gets.
     pub fn for_sqlite(&self) -> &str {
         self.sqlite_text.get_or_init(|| {
-            let text = replace_each(self.text, |n| format!("(select value from json_each(${n}))"));
-            // `?1` is SQLite's numbered parameter; `$1` would be a named one, numbered as it first appears.
-            text.replace("for update", "").replace('$', "?")
+            let change = self.text.split_once(" returning ").map(|(change, _)| change);
+            in_sqlite(change.filter(|_| self.read.is_some()).unwrap_or(self.text))
         })
+    }
+
+    /// What SQLite is asked after [`Sql::for_sqlite`] changed something, instead of `returning`.
+    pub fn read_on_sqlite(&self) -> Option<&str> {
+        let read = self.read?;
+        Some(self.sqlite_read.get_or_init(|| in_sqlite(read)))
     }
 
     /// The text that PostgreSQL gets.
@@ -86,6 +107,12 @@ impl Sql {
             .into_owned()
         })
     }
+}
+
+fn in_sqlite(text: &str) -> String {
+    let text = replace_each(text, |n| format!("(select value from json_each(${n}))"));
+    // `?1` is SQLite's numbered parameter; `$1` would be a named one, numbered as it first appears.
+    text.replace("for update", "").replace('$', "?")
 }
 
 /// Replaces every `each($n)` by what `with` makes of `n`.
@@ -109,6 +136,8 @@ fn replace_each(text: &str, with: impl Fn(&str) -> String) -> Cow<'_, str> {
 mod tests {
     crate::sql! {
         LISTED = "select id from thing where id in each($1) and kind = $2 for update";
+        RAISED = "update thing set size = size + $2 where id = $1 returning size",
+            read "select size from thing where id = $1";
     }
 
     #[test]
@@ -122,5 +151,8 @@ mod tests {
             "select id from thing where id in (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb))) \
              and kind = $2 for update"
         );
+        assert_eq!(RAISED.for_sqlite(), "update thing set size = size + ?2 where id = ?1");
+        assert_eq!(RAISED.read_on_sqlite(), Some("select size from thing where id = ?1"));
+        assert_eq!(RAISED.for_postgres(), "update thing set size = size + $2 where id = $1 returning size");
     }
 }

@@ -5,6 +5,7 @@
 //! disk is still busy with the last commit joins the next (see [`disk`]). A transaction's future never waits for anything but its database, which answers at once: it is polled once.
 
 mod disk;
+mod engine;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -14,6 +15,8 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use self::disk::{Commit, Disk};
+pub(crate) use self::engine::Engine;
+use self::engine::{Text, bind, unbind};
 use crate::job::Job;
 use crate::row::Cells;
 use crate::tx::Connection;
@@ -26,12 +29,13 @@ const QUEUE: usize = 1024;
 /// How long a lock of another process (the command line beside a running server) is waited for.
 const BUSY_MS: u64 = 10_000;
 
+/// `recursive_triggers`, because else `insert or replace` deletes rows without asking the triggers that forbid it.
 /// `synchronous = normal`, because [`disk`] waits for the disk instead. Under load the same pages are written again and
 /// again: the log is taken over into the file beside the writer, which does it itself only when the log has grown to 64
 /// megabytes, to begin it anew.
 const PRAGMAS: &str = "pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on; \
     pragma temp_store = memory; pragma cache_size = -8000; pragma journal_size_limit = 67108864; \
-    pragma wal_autocheckpoint = 16000; pragma trusted_schema = off;";
+    pragma wal_autocheckpoint = 16000; pragma trusted_schema = off; pragma recursive_triggers = on;";
 
 /// Where the writer finds its work.
 type Jobs = mpsc::Receiver<Box<dyn Job>>;
@@ -44,17 +48,16 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) fn open(path: &Path, readers: usize, database: u64) -> Result<Self, StoreError> {
         let (writer, jobs) = mpsc::channel(QUEUE);
-        let mut tx = Tx::new(Connection::Sqlite(connect(path, true)?), database);
-        let (file, checkpoint) = (path.to_owned(), connect(path, true)?);
+        let (file, connection, checkpoint) = (path.to_owned(), connect(path, true)?, connect(path, true)?);
         spawn("store-write", move || match Disk::open(&file, checkpoint, thread::current()) {
-            Ok(disk) => write_loop(jobs, &mut tx, &disk),
+            Ok(disk) => write_loop(jobs, &mut open(connection, database), &disk),
             Err(error) => tracing::error!(%error, "the database cannot be written"),
         })?;
         let (sender, jobs) = async_channel::bounded(QUEUE);
         for _ in 0..readers.max(1) {
             let jobs = jobs.clone();
-            let mut tx = Tx::new(Connection::Sqlite(connect(path, false)?), database);
-            spawn("store-read", move || read_loop(&jobs, &mut tx))?;
+            let connection = connect(path, false)?;
+            spawn("store-read", move || read_loop(&jobs, &mut open(connection, database)))?;
         }
         Ok(Self { writer, readers: sender })
     }
@@ -88,8 +91,12 @@ fn connect(path: &Path, write: bool) -> Result<rusqlite::Connection, StoreError>
     connection
         .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(explain)?;
-    connection.set_prepared_statement_cache_capacity(512);
     Ok(connection)
+}
+
+/// Planned statements stay on the thread of their connection.
+fn open(connection: rusqlite::Connection, database: u64) -> Tx {
+    Tx::new(Connection::Sqlite(Engine::of(connection)), database)
 }
 
 fn write_loop(mut jobs: Jobs, tx: &mut Tx, disk: &Disk) {
@@ -165,7 +172,7 @@ fn run_batch(
     Ok(Some(outcomes))
 }
 
-/// While the last commit is on its way to the disk, takes up what else comes. `false`: it is time to commit.
+/// While the disk is busy, takes up what else comes. `false`: it is time to commit.
 fn gather(batch: &mut Vec<Box<dyn Job>>, jobs: &mut Jobs, disk: &Disk) -> bool {
     while disk.is_busy() {
         if batch.len() < BATCH
@@ -173,6 +180,9 @@ fn gather(batch: &mut Vec<Box<dyn Job>>, jobs: &mut Jobs, disk: &Disk) -> bool {
         {
             batch.push(job);
             return true;
+        }
+        if disk.is_worth(batch.len()) {
+            return false;
         }
         disk.wait();
     }
@@ -232,8 +242,8 @@ impl Tx {
     /// database has ended it by itself (a full disk), nothing may be added.
     fn changes(&self) -> Result<u64, StoreError> {
         match &self.connection {
-            Connection::Sqlite(connection) if !connection.is_autocommit() => {
-                Ok(connection.total_changes() + self.scripts)
+            Connection::Sqlite(engine) if !engine.connection().is_autocommit() => {
+                Ok(engine.connection().total_changes() + self.scripts)
             }
             _ => Err(StoreError::Busy),
         }
@@ -241,55 +251,57 @@ impl Tx {
 
     /// Runs a statement that begins or ends a transaction.
     fn raw(&mut self, text: &str) -> Result<(), StoreError> {
-        let Connection::Sqlite(connection) = &mut self.connection else { return Err(StoreError::Closed) };
-        let ran = connection.prepare_cached(text).and_then(|mut statement| statement.raw_execute());
+        let Connection::Sqlite(engine) = &mut self.connection else { return Err(StoreError::Closed) };
+        let ran = engine.connection().prepare_cached(text).and_then(|mut statement| statement.raw_execute());
         ran.map(|_| ()).map_err(|error| StoreError::sqlite(&error))
     }
 }
 
-fn prepare<'c>(
-    connection: &'c rusqlite::Connection,
-    sql: &'static Sql,
-    args: &[Value<'_>],
-) -> Result<rusqlite::CachedStatement<'c>, StoreError> {
-    let explain = |error: rusqlite::Error| match StoreError::sqlite(&error) {
-        StoreError::Database(text) => StoreError::Database(format!("{}: {text}", sql.name())),
-        other => other,
-    };
-    let mut statement = connection.prepare_cached(sql.for_sqlite()).map_err(explain)?;
-    for (index, arg) in args.iter().enumerate() {
-        let index = index + 1;
-        match *arg {
-            Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null),
-            Value::Int(number) => statement.raw_bind_parameter(index, number),
-            Value::Text(text) => statement.raw_bind_parameter(index, text),
-            Value::Bytes(bytes) => statement.raw_bind_parameter(index, bytes),
-        }
-        .map_err(explain)?;
-    }
-    Ok(statement)
+pub(crate) fn execute(engine: &mut Engine, sql: &'static Sql, args: &[Value<'_>]) -> Result<u64, StoreError> {
+    execute_each(engine, sql, [args])
 }
 
-pub(crate) fn execute(
-    connection: &rusqlite::Connection,
+pub(crate) fn execute_each<'a>(
+    engine: &mut Engine,
     sql: &'static Sql,
-    args: &[Value<'_>],
+    rows: impl IntoIterator<Item = &'a [Value<'a>]>,
 ) -> Result<u64, StoreError> {
-    let mut statement = prepare(connection, sql, args)?;
-    let changed = statement.raw_execute().map_err(|error| StoreError::sqlite(&error))?;
-    Ok(changed as u64)
+    engine.with(sql, Text::Main, |statement| {
+        let mut changed = 0;
+        for args in rows {
+            bind(statement, sql, args)?;
+            let ran = statement.raw_execute();
+            unbind(statement, args);
+            changed += ran.map_err(|error| StoreError::sqlite(&error))? as u64;
+        }
+        Ok(changed)
+    })
 }
 
 pub(crate) fn query(
-    connection: &rusqlite::Connection,
+    engine: &mut Engine,
     sql: &'static Sql,
     args: &[Value<'_>],
     take: &mut dyn FnMut(&Row<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut statement = prepare(connection, sql, args)?;
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next().map_err(|error| StoreError::sqlite(&error))? {
-        take(&Row { statement: sql.name(), cells: Cells::Sqlite(row) })?;
-    }
-    Ok(())
+    let text = match sql.read_on_sqlite() {
+        Some(_) if execute(engine, sql, args)? == 0 => return Ok(()),
+        Some(_) => Text::Read,
+        None => Text::Main,
+    };
+    engine.with(sql, text, |statement| {
+        // What is read after a change needs the first of its arguments.
+        let args = match text {
+            Text::Main => args,
+            Text::Read => args.get(..statement.parameter_count()).unwrap_or(args),
+        };
+        bind(statement, sql, args)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(|error| StoreError::sqlite(&error))? {
+            take(&Row { statement: sql.name(), cells: Cells::Sqlite(row) })?;
+        }
+        drop(rows);
+        unbind(statement, args);
+        Ok(())
+    })
 }

@@ -14,8 +14,8 @@ pub struct Tx {
 }
 
 pub(crate) enum Connection {
-    Sqlite(rusqlite::Connection),
-    Postgres(postgres::Session),
+    Sqlite(sqlite::Engine),
+    Postgres(Box<postgres::Session>),
 }
 
 impl Tx {
@@ -36,8 +36,24 @@ impl Tx {
     /// [`StoreError::Unique`], [`StoreError::Constraint`] or what else the database says.
     pub async fn execute(&mut self, sql: &'static Sql, args: &[Value<'_>]) -> Result<u64, StoreError> {
         match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite::execute(connection, sql, args),
+            Connection::Sqlite(engine) => sqlite::execute(engine, sql, args),
             Connection::Postgres(session) => session.execute(sql, args).await,
+        }
+    }
+
+    /// Runs a statement once for each row of arguments; on PostgreSQL they go to the server together. Tells how many rows
+    /// were changed in all.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`]: of the first row that fails.
+    pub async fn execute_each<'a>(
+        &mut self,
+        sql: &'static Sql,
+        rows: impl IntoIterator<Item = &'a [Value<'a>]>,
+    ) -> Result<u64, StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(engine) => sqlite::execute_each(engine, sql, rows),
+            Connection::Postgres(session) => session.execute_each(sql, rows).await,
         }
     }
 
@@ -53,7 +69,7 @@ impl Tx {
         let mut rows = Vec::new();
         let mut take = |row: &Row<'_>| T::from_row(row).map(|row| rows.push(row));
         match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite::query(connection, sql, args, &mut take)?,
+            Connection::Sqlite(engine) => sqlite::query(engine, sql, args, &mut take)?,
             Connection::Postgres(session) => session.query(sql, args, &mut take).await?,
         }
         Ok(rows)
@@ -104,8 +120,8 @@ impl Tx {
     pub(crate) async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         self.scripts += 1;
         match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                connection.execute_batch(text).map_err(|error| StoreError::sqlite(&error))
+            Connection::Sqlite(engine) => {
+                engine.connection().execute_batch(text).map_err(|error| StoreError::sqlite(&error))
             }
             Connection::Postgres(session) => session.script(text).await,
         }
@@ -117,10 +133,13 @@ impl Tx {
     /// What the database says about it.
     pub async fn prepare(&mut self, sql: &'static Sql) -> Result<(), StoreError> {
         match &mut self.connection {
-            Connection::Sqlite(connection) => match connection.prepare(sql.for_sqlite()) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(StoreError::sqlite(&error)),
-            },
+            Connection::Sqlite(engine) => {
+                let texts = [Some(sql.for_sqlite()), sql.read_on_sqlite()];
+                let mut planned = texts.into_iter().flatten().map(|text| engine.connection().prepare(text));
+                planned
+                    .try_for_each(|planned| planned.map(|_| ()))
+                    .map_err(|error| StoreError::sqlite(&error))
+            }
             Connection::Postgres(session) => session.prepare(sql).await.map(|_| ()),
         }
     }

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kernel::Timestamp;
-use store::{Migration, Migrations, Store, StoreConfig, StoreError, Tx, args, json_list, sql, testing};
+use store::{
+    Migration, Migrations, Store, StoreConfig, StoreError, Tx, Value, args, json_list, sql, testing,
+};
 
 const COUNTERS: Migrations = Migrations {
     room: "counters",
@@ -26,6 +28,10 @@ sql! {
     LIST_COUNTERS = "select name, value, raw from counter where name in each($1) order by name";
     ADD_LINE = "insert into line (text) values ($1) returning seq";
     COUNT_LINES = "select count(*), cast(coalesce(sum(seq), 0) as bigint) from line";
+    RAISE_COUNTER = "update counter set value = value + $2 where name = $1 and value < $3 returning name, value",
+        read "select name, value from counter where name = $1";
+    NUMBER_LINE = "insert into line (text) values ($1) on conflict do nothing returning seq",
+        read "select last_insert_rowid()";
 }
 
 async fn value(store: &Store, name: &'static str) -> i64 {
@@ -71,6 +77,50 @@ async fn values_come_back_as_they_went_in() {
             .unwrap();
         let expected = vec![("a'\"ü".to_owned(), i64::MAX, Some(vec![0u8, 255])), ("b".to_owned(), 0, None)];
         assert_eq!(rows, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_change_returns_is_what_it_made_and_nothing_where_it_made_nothing() {
+    testing::both(&[COUNTERS], async |store| {
+        insert(&store, "a").await;
+        let raise = async |most: i64| {
+            let raise = async move |tx: &mut Tx| {
+                tx.first::<(String, i64)>(&RAISE_COUNTER, args!["a", 5i64, most]).await
+            };
+            store.write(raise).await.unwrap()
+        };
+        assert_eq!(raise(1).await, Some(("a".to_owned(), 5)));
+        assert_eq!(raise(1).await, None);
+        let number = async |tx: &mut Tx| {
+            let (first,): (i64,) = tx.one(&NUMBER_LINE, args!["one"]).await?;
+            let (second,): (i64,) = tx.one(&NUMBER_LINE, args!["two"]).await?;
+            Ok::<_, StoreError>(second - first)
+        };
+        assert_eq!(store.write(number).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_statement_takes_many_rows_or_none_of_them() {
+    testing::both(&[COUNTERS], async |store| {
+        let names: Vec<String> = (0..100).map(|number| format!("n{number}")).collect();
+        let insert = async |names: Vec<String>| {
+            let insert = async move |tx: &mut Tx| {
+                let row = |name| [Value::Text(name), Value::Int(7), Value::Null];
+                let rows: Vec<_> = names.iter().map(|name| row(name.as_str())).collect();
+                tx.execute_each(&INSERT_COUNTER, rows.iter().map(<[_; 3]>::as_slice)).await
+            };
+            store.write(insert).await
+        };
+        assert_eq!(insert(names.clone()).await.unwrap(), 100);
+        assert_eq!(value(&store, "n99").await, 7);
+        let twice = vec!["new".to_owned(), "n5".to_owned(), "newer".to_owned()];
+        assert!(matches!(insert(twice).await, Err(StoreError::Unique(_))));
+        let look = async |tx: &mut Tx| tx.first::<(i64,)>(&FIND_COUNTER_PLAIN, args!["new"]).await;
+        assert_eq!(store.read(look).await.unwrap(), None);
     })
     .await;
 }

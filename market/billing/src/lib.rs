@@ -51,4 +51,4 @@ pub use write::subscriptions_of;
 
 /// This room's tables.
 pub const MIGRATIONS: store::Migrations =
-    store::migrations!("billing", "0001_billing.sql", "0002_former_details.sql");
+    store::migrations!("billing", "0001_billing.sql", "0002_former_details.sql", "0003_lean.sql");

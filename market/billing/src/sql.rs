@@ -143,7 +143,8 @@ sql! {
         $3";
     /// Taken in the transaction that pays: what is undone leaves no gap.
     pub(crate) NEXT_NUMBER = "insert into invoice_counter (seller, year, last) values ($1, $2, 1) on conflict (seller, year) do \
-        update set last = invoice_counter.last + 1 returning last";
+        update set last = invoice_counter.last + 1 returning last",
+        read "select last from invoice_counter where seller = $1 and year = $2";
     pub(crate) LIST_ATTEMPTS_DUE = "select id from invoice where next_attempt_at is not null and next_attempt_at <= $1 order by \
         next_attempt_at limit $2";
     pub(crate) LIST_INVOICES_OF_BUYERS = "select id, kind, subscription, order_id, period, of_invoice, refund, buyer, seller, title, currency, \

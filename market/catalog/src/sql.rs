@@ -106,8 +106,8 @@ sql! {
 
 // Moving stock. What holds of a claim stands in its own statement, so that nothing can come between.
 sql! {
-    /// One statement for the most frequent case. The listing's columns come by subqueries because SQLite returns
-    /// only columns of the table that is updated.
+    /// One statement for the most frequent case. The listing's columns come by subqueries because only columns of the
+    /// table that is updated are returned.
     pub(crate) CLAIM_COUNTED = "update offer set held = held + $2, held_until = case \
         when held_until > $3 + (coalesce(hold_seconds, $4) + coalesce(extension_seconds, $5)) * 1000000 then held_until \
         else $3 + (coalesce(hold_seconds, $4) + coalesce(extension_seconds, $5)) * 1000000 end \
@@ -117,7 +117,11 @@ sql! {
         extension_seconds, (select kind from listing where listing.id = offer.listing), \
         (select seller from listing where listing.id = offer.listing), \
         (select subject from listing where listing.id = offer.listing), \
-        (select title from listing where listing.id = offer.listing)";
+        (select title from listing where listing.id = offer.listing)",
+        read "select offer.id, offer.listing, offer.name, offer.pricing, offer.period, offer.trial_days, \
+        offer.metered_unit, offer.price_minor, offer.currency, offer.hold_seconds, offer.extension_seconds, \
+        listing.kind, listing.seller, listing.subject, listing.title \
+        from offer join listing on listing.id = offer.listing where offer.id = $1";
     pub(crate) FIND_ON_SALE = "select offer.id, offer.listing, offer.name, offer.pricing, offer.period, offer.trial_days, \
         offer.metered_unit, offer.price_minor, offer.currency, offer.hold_seconds, offer.extension_seconds, \
         listing.kind, listing.seller, listing.subject, listing.title, \

@@ -41,4 +41,4 @@ pub use transfer::{Balance, MAX_JOURNAL, MAX_LINES, NewTransfer, Phase, Sums};
 pub use trial::{AccountFilter, AccountView, KindSums, TrialBalance, accounts, trial_balance};
 
 /// This room's tables.
-pub const MIGRATIONS: Migrations = store::migrations!("ledger", "0001_ledger.sql");
+pub const MIGRATIONS: Migrations = store::migrations!("ledger", "0001_ledger.sql", "0002_lean.sql");

@@ -99,28 +99,16 @@ pub(crate) async fn open(tx: &mut Tx, now: Timestamp, journal: &str) -> Result<i
 }
 
 /// Writes the rows of a journal.
-pub(crate) async fn insert(tx: &mut Tx, mut seq: i64, entries: &[Entry<'_>]) -> Result<(), LedgerError> {
-    for some in entries.chunks(3) {
-        let mut args = Vec::with_capacity(24);
-        for entry in some {
-            args.extend([
-                Value::Int(seq),
-                Value::Int(entry.phase.number()),
-                entry.pending.map_or(Value::Null, Value::Int),
-                Value::Int(entry.debit),
-                Value::Int(entry.credit),
-                Value::Int(entry.amount),
-                Value::Text(entry.reason),
-                entry.matures_at.map_or(Value::Null, |at| Value::Int(at.micros())),
-            ]);
-            seq += 1;
-        }
-        let statement = match some.len() {
-            1 => &sql::INSERT_TRANSFER,
-            2 => &sql::INSERT_TWO_TRANSFERS,
-            _ => &sql::INSERT_THREE_TRANSFERS,
-        };
-        tx.execute(statement, &args).await?;
-    }
+pub(crate) async fn insert(tx: &mut Tx, seq: i64, entries: &[Entry<'_>]) -> Result<(), LedgerError> {
+    let rows: Vec<_> = (seq..).zip(entries).map(|(seq, entry)| row(seq, entry)).collect();
+    tx.execute_each(&sql::INSERT_TRANSFER, rows.iter().map(<[_; 8]>::as_slice)).await?;
     Ok(())
+}
+
+fn row<'a>(seq: i64, entry: &Entry<'a>) -> [Value<'a>; 8] {
+    let matures_at = entry.matures_at.map_or(Value::Null, |at| Value::Int(at.micros()));
+    let pending = entry.pending.map_or(Value::Null, Value::Int);
+    let (phase, reason) = (Value::Int(entry.phase.number()), Value::Text(entry.reason));
+    let [seq, debit, credit, amount] = [seq, entry.debit, entry.credit, entry.amount].map(Value::Int);
+    [seq, phase, pending, debit, credit, amount, reason, matures_at]
 }

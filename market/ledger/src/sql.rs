@@ -7,17 +7,10 @@ sql! {
     pub(crate) INSERT_ACCOUNT = "insert into ledger_account (name, kind, currency, debit_normal, guarded, created_at) \
         values ($1, $2, $3, $4, $5, $6) on conflict (name, currency) do nothing returning key";
     pub(crate) INSERT_JOURNAL = "insert into ledger_journal (name, created_at) values ($1, $2) \
-        on conflict (name) do nothing returning seq";
+        on conflict (name) do nothing returning seq",
+        read "select last_insert_rowid()";
     pub(crate) INSERT_TRANSFER = "insert into ledger_transfer \
         (seq, phase, pending, debit, credit, amount, reason, matures_at) values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    // Most journals have two or three transfers; on PostgreSQL one statement saves the ways to the server.
-    pub(crate) INSERT_TWO_TRANSFERS = "insert into ledger_transfer \
-        (seq, phase, pending, debit, credit, amount, reason, matures_at) values \
-        ($1, $2, $3, $4, $5, $6, $7, $8), ($9, $10, $11, $12, $13, $14, $15, $16)";
-    pub(crate) INSERT_THREE_TRANSFERS = "insert into ledger_transfer \
-        (seq, phase, pending, debit, credit, amount, reason, matures_at) values \
-        ($1, $2, $3, $4, $5, $6, $7, $8), ($9, $10, $11, $12, $13, $14, $15, $16), \
-        ($17, $18, $19, $20, $21, $22, $23, $24)";
 
     pub(crate) LIST_RESERVED = "select t.seq, t.debit, t.credit, t.amount, t.reason, t.matures_at, d.guarded, \
         c.guarded, e.phase from ledger_journal j \

@@ -44,31 +44,51 @@ sql! {
         placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, currency, \
         subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, total_minor, \
         refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, paid_at, \
-        matures_at, updated_at";
+        matures_at, updated_at",
+        read "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
+        currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
+        total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
+        paid_at, matures_at, updated_at from orders where id = $1";
     pub(crate) PAY_ORDER_LATE = "update orders set state = 'paid', hold_id = $5, hold_state = 'consumed', payment = $2, paid_at = $3, \
         matures_at = $4, version = version + 1, updated_at = $3 where id = $1 and state = 'expired' returning \
         id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
         currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
         total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
-        paid_at, matures_at, updated_at";
+        paid_at, matures_at, updated_at",
+        read "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
+        currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
+        total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
+        paid_at, matures_at, updated_at from orders where id = $1";
     /// From pending to an end without payment.
     pub(crate) END_ORDER = "update orders set state = $2, hold_state = $3, version = version + 1, updated_at = $4 where id = $1 and \
         state = 'pending' returning id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, \
         hold_extended, extension_seconds, currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, \
         fee_minor, seller_minor, total_minor, refunded_minor, refunding_minor, promo, country, region, payment, \
-        version, created_at, paid_at, matures_at, updated_at";
+        version, created_at, paid_at, matures_at, updated_at",
+        read "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
+        currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
+        total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
+        paid_at, matures_at, updated_at from orders where id = $1";
     pub(crate) EXPIRE_ORDER = "update orders set state = 'expired', hold_state = 'expired', version = version + 1, updated_at = $2 \
         where id = $1 and state = 'pending' and hold_ends_at <= $2 returning id, buyer, placed_by, state, \
         hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, currency, subtotal_minor, \
         discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, total_minor, refunded_minor, \
-        refunding_minor, promo, country, region, payment, version, created_at, paid_at, matures_at, updated_at";
+        refunding_minor, promo, country, region, payment, version, created_at, paid_at, matures_at, updated_at",
+        read "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
+        currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
+        total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
+        paid_at, matures_at, updated_at from orders where id = $1";
     /// Any other transition: only from the state and version that were looked at.
     pub(crate) MOVE_ORDER = "update orders set state = $4, refunded_minor = refunded_minor + $5, refunding_minor = refunding_minor + \
         $6, version = version + 1, updated_at = $7 where id = $1 and state = $2 and version = $3 returning id, \
         buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, currency, \
         subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, total_minor, \
         refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, paid_at, \
-        matures_at, updated_at";
+        matures_at, updated_at",
+        read "select id, buyer, placed_by, state, hold_id, hold_state, hold_ends_at, hold_extended, extension_seconds, \
+        currency, subtotal_minor, discount_minor, promotion_minor, tax_minor, fee_minor, seller_minor, \
+        total_minor, refunded_minor, refunding_minor, promo, country, region, payment, version, created_at, \
+        paid_at, matures_at, updated_at from orders where id = $1";
     /// One attempt to pay at a time, and only while the hold lasts.
     pub(crate) SET_PAYMENT = "update orders set payment = $2, updated_at = $3 where id = $1 and state = 'pending' and hold_ends_at > \
         $3 and (payment is null or payment = $4)";

@@ -121,7 +121,7 @@ pub async fn export(tx: &mut Tx, out: &mut dyn Write) -> Result<Vec<Copied>, Dum
             .map_err(io::Error::from)?;
         out.write_all(b"\n")?;
         let rows = match &mut tx.connection {
-            Connection::Sqlite(connection) => sqlite::export(connection, &table, out)?,
+            Connection::Sqlite(engine) => sqlite::export(engine.connection(), &table, out)?,
             Connection::Postgres(session) => postgres::export(session.client(), &table, out).await?,
         };
         copied.push(Copied { table: table.name, rows });
@@ -140,14 +140,14 @@ pub async fn import(tx: &mut Tx, from: &mut dyn BufRead) -> Result<Vec<Copied>, 
     let known = tables(tx).await?;
     let mut lines = Lines { from, number: 0 };
     match &mut tx.connection {
-        Connection::Sqlite(connection) => sqlite::import(connection, &known, &mut lines),
+        Connection::Sqlite(engine) => sqlite::import(engine.connection(), &known, &mut lines),
         Connection::Postgres(session) => postgres::import(session.client(), &known, &mut lines).await,
     }
 }
 
 async fn tables(tx: &mut Tx) -> Result<Vec<Table>, StoreError> {
     match &mut tx.connection {
-        Connection::Sqlite(connection) => sqlite::tables(connection),
+        Connection::Sqlite(engine) => sqlite::tables(engine.connection()),
         Connection::Postgres(session) => postgres::tables(session.client()).await,
     }
 }

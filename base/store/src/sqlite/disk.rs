@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -19,6 +19,11 @@ use crate::StoreError;
 use crate::job::Job;
 use crate::tx::AfterCommit;
 
+/// How many commits may be on their way to the disk: while one is, a second joins it when the writer would otherwise stand
+/// still for want of work, because everybody waits for the disk.
+const AT_ONCE: usize = 2;
+/// How many transactions are worth a commit of their own meanwhile: each commit writes the same hot pages again.
+const WORTH: usize = 12;
 /// How long the writer looks away from its queue at the most while it waits for the disk.
 const NAP: Duration = Duration::from_micros(100);
 /// The log is taken over into the file after so many commits, or when none came for a while.
@@ -46,8 +51,8 @@ impl Commit {
 
 /// The writer's side of the disk.
 pub(super) struct Disk {
-    commits: SyncSender<Commit>,
-    busy: Arc<AtomicBool>,
+    commits: async_channel::Sender<Commit>,
+    under_way: Arc<AtomicUsize>,
 }
 
 impl Disk {
@@ -60,28 +65,42 @@ impl Disk {
     ) -> Result<Self, StoreError> {
         let (grown, grew) = sync_channel(1);
         spawn("store-checkpoint", move || take_over(&checkpoint, &grew))?;
-        let mut log = Log { path: log_of(path), file: None };
-        Self::start(move || log.sync(), grown, writer)
+        let path = log_of(path);
+        let log = || {
+            let mut log = Log { path: path.clone(), file: None };
+            move || log.sync()
+        };
+        Self::start(log, &grown, &writer)
     }
 
-    fn start(
-        sync: impl FnMut() -> io::Result<()> + Send + 'static,
-        grown: SyncSender<()>,
-        writer: Thread,
+    /// `log` makes what each of the threads waits with. Each has the log open by itself, so that each hears of an error.
+    fn start<F: FnMut() -> io::Result<()> + Send + 'static>(
+        log: impl Fn() -> F,
+        grown: &SyncSender<()>,
+        writer: &Thread,
     ) -> Result<Self, StoreError> {
-        let (commits, received) = sync_channel(1);
-        let busy = Arc::new(AtomicBool::new(false));
-        let syncing = Syncing { sync, busy: Arc::clone(&busy), writer, grown };
-        spawn("store-sync", move || syncing.run(&received))?;
-        Ok(Self { commits, busy })
+        let (commits, received) = async_channel::bounded(AT_ONCE);
+        let under_way = Arc::new(AtomicUsize::new(0));
+        for _ in 0..AT_ONCE {
+            let (writer, grown) = (writer.clone(), grown.clone());
+            let syncing = Syncing { sync: log(), under_way: Arc::clone(&under_way), writer, grown };
+            let received = received.clone();
+            spawn("store-sync", move || syncing.run(&received))?;
+        }
+        Ok(Self { commits, under_way })
     }
 
-    /// Whether a commit is on its way to the disk.
+    /// Whether commits are on their way to the disk.
     pub(super) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
+        self.under_way.load(Ordering::Acquire) > 0
     }
 
-    /// Waits a moment, or until the disk is free.
+    /// Whether so many transactions are better committed beside what is on its way than kept for the next commit.
+    pub(super) fn is_worth(&self, transactions: usize) -> bool {
+        transactions >= WORTH && self.under_way.load(Ordering::Acquire) < AT_ONCE
+    }
+
+    /// Waits a moment, or until a commit has reached the disk.
     pub(super) fn wait(&self) {
         if self.is_busy() {
             thread::park_timeout(NAP);
@@ -90,8 +109,8 @@ impl Disk {
 
     /// Hands a commit over. `false`: the disk failed before, and nothing may be written any more.
     pub(super) fn take(&self, commit: Commit) -> bool {
-        self.busy.store(true, Ordering::Release);
-        let Err(refused) = self.commits.send(commit) else { return true };
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        let Err(refused) = self.commits.send_blocking(commit) else { return true };
         refused.0.finish(false);
         false
     }
@@ -100,25 +119,33 @@ impl Disk {
 /// The thread that waits for the disk.
 struct Syncing<F> {
     sync: F,
-    busy: Arc<AtomicBool>,
+    under_way: Arc<AtomicUsize>,
     writer: Thread,
     grown: SyncSender<()>,
 }
 
 impl<F: FnMut() -> io::Result<()>> Syncing<F> {
-    fn run(mut self, commits: &Receiver<Commit>) {
-        while let Ok(commit) = commits.recv() {
+    fn run(mut self, commits: &async_channel::Receiver<Commit>) {
+        while let Ok(commit) = commits.recv_blocking() {
             let synced = (self.sync)();
             if let Err(error) = &synced {
                 tracing::error!(%error, "the disk does not keep what is written; the database closes");
             }
             let kept = synced.is_ok();
-            self.busy.store(false, Ordering::Release);
+            // After a failed sync the system may have dropped what it could not write, so that nothing after it
+            // would be safe: no commit is taken any more, and the writer ends. A commit that is on its way beside this
+            // one hears of the error itself.
+            if !kept {
+                commits.close();
+            }
+            self.under_way.fetch_sub(1, Ordering::AcqRel);
             self.writer.unpark();
             commit.finish(kept);
-            // After a failed sync the system may have dropped what it could not write, so that nothing after it
-            // would be safe: this thread ends, and with it the writer.
             if !kept {
+                // What still waits is not safe either.
+                while let Ok(commit) = commits.try_recv() {
+                    commit.finish(false);
+                }
                 return;
             }
             // Full means that it knows already.

@@ -29,8 +29,12 @@ fn nobody_hears_of_a_commit_before_the_disk_has_it() {
     let (told, heard) = channel();
     let (let_go, held) = channel();
     let (grown, grew) = sync_channel(1);
-    let sync = move || held.recv().map_err(io::Error::other);
-    let disk = Disk::start(sync, grown, thread::current()).unwrap();
+    let held = Arc::new(std::sync::Mutex::new(held));
+    let log = || {
+        let held = Arc::clone(&held);
+        move || held.lock().unwrap().recv().map_err(io::Error::other)
+    };
+    let disk = Disk::start(log, &grown, &thread::current()).unwrap();
 
     let hook = told.clone();
     assert!(disk.take(commit(&told, move || hook.send(Err("the hook".to_owned())).unwrap())));
@@ -47,7 +51,8 @@ fn nobody_hears_of_a_commit_before_the_disk_has_it() {
 fn after_a_disk_that_failed_nothing_is_acknowledged_any_more() {
     let (told, heard) = channel();
     let (grown, _grew) = sync_channel(1);
-    let disk = Disk::start(|| Err(io::Error::other("worn out")), grown, thread::current()).unwrap();
+    let log = || || Err(io::Error::other("worn out"));
+    let disk = Disk::start(log, &grown, &thread::current()).unwrap();
     let closed = Err(StoreError::Closed.to_string());
 
     assert!(disk.take(commit(&told, || panic!("nothing is kept"))));
