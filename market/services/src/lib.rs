@@ -160,7 +160,7 @@ pub struct Services {
     settings: Arc<Settings>,
     catalogue: Catalogue,
     wake: Arc<Wake>,
-    till: Option<paid::Till>,
+    till: Option<Arc<paid::Till>>,
     images: Arc<list::Images>,
 }
 

@@ -191,6 +191,9 @@ async fn plans_are_on_sale_as_the_templates_say() {
         let sleeper = listed.page.items.iter().find(|shown| shown.listing.text.title == "Sleeper").unwrap();
         let offers: Vec<_> = sleeper.offers.iter().map(|offer| (&*offer.name, offer.price.minor)).collect();
         assert_eq!(offers, [("Paid", 1900), ("Large", 4900), ("Hourly", 1)]);
+        let keeper = listed.page.items.iter().find(|shown| shown.listing.text.title == "Keeper").unwrap();
+        let bob = bank.person("bob").actor.unwrap().user;
+        assert_eq!(keeper.listing.seller.as_str(), bob.as_str(), "its template says who sells it");
         let before = sleeper.listing.version;
         bank.services.put_on_sale().await.unwrap();
         let listed = bank.catalog.market(&ada, filter, Paging::default()).await.unwrap();
@@ -210,8 +213,62 @@ async fn plans_are_on_sale_as_the_templates_say() {
         bank.pay(&ada, &placed.order.id).await;
         bank.settle().await;
         assert_eq!(bank.services.list(&ada, None, Paging::default()).await.unwrap().total, 0);
+        assert_eq!(bank.settle().await, 0, "what cannot be read is let go of");
+        bank.services.deploy(&ada, paid("own"), request()).await.unwrap();
         let plain = NewDeployment { plan: Some("free".into()), ..wanted("free") };
         bank.services.deploy(&ada, plain, request()).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_leads_through_the_checkout_to_the_deployment() {
+    both(async |bank| {
+        let form = "service=sleeper&plan=paid&region=here&name=one&key=abcdefgh";
+        let (status, checkout) = bank.sends("ada", "/deployments/new", form).await;
+        assert!(status == 303 && checkout.starts_with("/checkout/order-"), "{status} {checkout}");
+        let again = bank.sends("ada", "/deployments/new", form).await.1;
+        assert_eq!(again, checkout, "sent twice, it is one order");
+        let card = "way=card&cardNumber=4242424242424242&expMonth=12&expYear=40&cvc=123&key=abcdefghij";
+        let (status, bought) = bank.sends("ada", &format!("{checkout}/pay"), card).await;
+        assert!(status == 303 && bought.starts_with("/deployments/bought/order-"), "{status} {bought}");
+        bank.settle().await;
+        let ada = bank.person("ada");
+        let list = bank.services.list(&ada, None, Paging::default()).await.unwrap();
+        let id = list.items[0].id.clone();
+        // What is not paid any more is started by paying for it.
+        bank.refund_of(&checkout).await;
+        bank.settle().await;
+        let here = format!("/deployments/{id}");
+        let (status, to) = bank.sends("ada", &here, "do=start").await;
+        assert!(status == 303 && to.starts_with("/checkout/order-"), "{status} {to}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_one_has_what_was_bought() {
+    both(async |bank| {
+        let ada = bank.person("ada");
+        let (id, _) = bank.deployed(&ada, "first").await;
+        let delete = Change::Delete { at_once: true };
+        bank.services.change(&ada, &id, Expected::Whatever, delete).await.unwrap();
+        let ask = |number: u32| {
+            let (room, by) = (bank.services.clone(), ada.clone());
+            tokio::spawn(async move { room.deploy(&by, paid(&format!("n{number}")), request()).await })
+        };
+        let asked: Vec<_> = (0..8).map(ask).collect();
+        let mut made = 0;
+        for answer in asked {
+            match answer.await.unwrap() {
+                Ok(_) => made += 1,
+                Err(error) => drop(to_pay(error)),
+            }
+        }
+        assert_eq!(made, 1);
+        let list = bank.services.list(&ada, None, Paging::default()).await.unwrap();
+        let live = list.items.iter().filter(|known| known.wanted != Wanted::Deleted).count();
+        assert_eq!(live, 1, "the others wait for their own orders to be paid");
     })
     .await;
 }

@@ -154,7 +154,7 @@ impl Services {
         wish: String,
     ) -> Result<(&Till, NewOrder), ServiceError> {
         by.may(Action::Buy, &identity::Subject::Market)?;
-        let till = self.till.as_ref().ok_or(ServiceError::NotBought)?;
+        let till = self.till.as_deref().ok_or(ServiceError::NotBought)?;
         let offer = match self.offer_of(service, plan).await? {
             Some(offer) => offer,
             None => {

@@ -18,6 +18,7 @@ mod scale;
 pub(crate) mod sql;
 mod usage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing::{Billing, Subscription};
@@ -40,7 +41,6 @@ const ON_SALE_EVERY: Duration = Duration::from_secs(60);
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The rooms through which plans are sold.
-#[derive(Clone)]
 pub(crate) struct Till {
     pub(crate) orders: Orders,
     pub(crate) billing: Billing,
@@ -119,8 +119,8 @@ impl Services {
     /// Sells plans with a price through these rooms. Once, at the start.
     #[must_use]
     pub fn sold_by(mut self, orders: Orders, billing: Billing) -> Self {
-        orders.deliver_by(std::sync::Arc::new(goods::Plans::new(&self)));
-        self.till = Some(Till { orders, billing });
+        orders.deliver_by(Arc::new(goods::Plans::new(&self)));
+        self.till = Some(Arc::new(Till { orders, billing }));
         self
     }
 

@@ -133,7 +133,7 @@ impl Services {
         offer: OfferId,
         plan: String,
     ) -> Result<Scaled, ServiceError> {
-        let till = self.till.as_ref().ok_or(ServiceError::NotBought)?;
+        let till = self.till.as_deref().ok_or(ServiceError::NotBought)?;
         let of = right.clone();
         let find = async move |tx: &mut Tx| of.subscription(tx).await;
         let sub = self.store.read(find).await?;

@@ -1,28 +1,29 @@
 //! The real orders, payments and billing around the market of the other tests, with the sandbox as bank.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::body::Body;
 use billing::{Billing, Subscription};
 use catalog::Catalog;
 use events::{Audience, DomainEvent, Log, Position};
-use identity::{Actor, Caller, Identity, Role, Roles};
+use identity::{Actor, Caller, Identity, NewAccount, Role, Roles, Terms, UserId};
 use kernel::{Clock, Paging, Secret};
 use orders::{NewRefund, OrderId, Orders, What};
 use payments::{NewMethod, Payments, Source};
 use services::{DeploymentId, NewDeployment, ServiceError, Services, Settings};
-use store::{Migrations, Store, StoreError, Tx, args, sql};
+use store::{Migrations, Store, StoreError, Tx, sql};
+use tower::ServiceExt as _;
 use web::idempotency::Key;
 
 use crate::market::{self, Market, request, wanted};
 
 sql! {
-    INSERT_ACCOUNT = "insert into account (id, kind, name, display_name, version, created_at, updated_at) \
-        values ($1, 'user', $2, $2, 1, $3, $3)";
-    INSERT_LOGIN = "insert into login (user_id, email, email_key, password_hash, password_changed_at) \
-        values ($1, $2, $2, 'none', $3)";
     LIST_MAILS = "select payload from job where kind = 'services.mail' order by id";
 }
+
+const PASSWORD: &str = "plum tree 9";
 
 pub fn migrations() -> Vec<Migrations> {
     vec![
@@ -60,6 +61,8 @@ impl DomainEvent for Mark {
 pub struct Bank {
     pub market: Market,
     pub clock: Clock,
+    pub identity: Identity,
+    people: HashMap<&'static str, UserId>,
     pub services: Services,
     pub catalog: Catalog,
     pub payments: Payments,
@@ -81,25 +84,44 @@ impl Bank {
         let (s, c, i) = (store.clone(), clock.clone(), identity.clone());
         let of = billing::Settings::new("http://localhost:8080");
         let billing = Billing::new(s, c, i, orders.clone(), payments.clone(), of);
-        let catalog = Catalog::new(store.clone(), identity);
+        let catalog = Catalog::new(store.clone(), identity.clone());
         market.services = market.services.sold_by(orders.clone(), billing.clone());
         let services = market.services.clone();
-        let now = clock.now();
-        let people = async move |tx: &mut Tx| {
-            for name in ["house", "ada", "bob"] {
-                let (id, email) = (format!("user-{name}"), format!("{name}@example.com"));
-                tx.execute(&INSERT_ACCOUNT, args![id, name, now]).await?;
-                tx.execute(&INSERT_LOGIN, args![id, email, now]).await?;
-            }
-            Ok::<_, StoreError>(())
-        };
-        store.write(people).await.unwrap();
+        let mut people = HashMap::new();
+        for name in ["house", "ada", "bob"] {
+            let new = NewAccount {
+                username: name.to_owned(),
+                email: format!("{name}@example.com"),
+                password: Secret::new(PASSWORD),
+                display_name: String::new(),
+            };
+            let terms = Terms { roles: Roles::of(&[Role::User]), verified: true, easy_password: false };
+            let by = Caller::system(clock.now());
+            people.insert(name, identity.create_user(&by, new, terms).await.unwrap());
+        }
         services.put_on_sale().await.unwrap();
-        Self { market, clock, services, catalog, payments, orders, billing }
+        Self { market, clock, identity, people, services, catalog, payments, orders, billing }
     }
 
     pub fn person(&self, name: &str) -> Caller {
-        market::person(name, self.clock.now())
+        let by = market::person(name, self.clock.now());
+        let actor = by.actor.map(|actor| Actor { user: self.people[name].clone(), ..actor });
+        Caller { actor, ..by }
+    }
+
+    /// What the page answers to a form of somebody's: the status and where it leads.
+    pub async fn sends(&self, name: &str, path: &str, form: &str) -> (u16, String) {
+        let stranger = Caller::stranger(self.clock.now());
+        let signed_in = self.identity.sign_in(&stranger, name, &Secret::new(PASSWORD)).await.unwrap();
+        let request = http::Request::post(path)
+            .header("accept", "text/html")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", format!("Bearer {}", signed_in.token.secret.expose()));
+        let pages = services::pages(self.services.clone()).merge(orders::pages(self.orders.clone()));
+        let router = web::Stack::new(web::Surface::Web, self.clock.clone()).around(pages.into_router());
+        let answer = router.oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
+        let to = answer.headers().get("location").map_or("", |to| to.to_str().unwrap());
+        (answer.status().as_u16(), to.to_owned())
     }
 
     fn operator(&self) -> Caller {
@@ -158,6 +180,13 @@ impl Bank {
             }
         }
         while self.billing.follow().await.unwrap() > 0 {}
+    }
+
+    /// The same by the address of the checkout.
+    pub async fn refund_of(&self, checkout: &str) {
+        self.clock.advance(Duration::from_secs(5));
+        self.payments.sweep().await.unwrap();
+        self.refund(&checkout.trim_start_matches("/checkout/").parse().unwrap()).await;
     }
 
     /// What the orchestrator does beside containers; gives how much that was at first.

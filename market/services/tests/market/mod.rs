@@ -61,7 +61,8 @@ rotate: { argv: [cat], stdin: "{{old.password}} {{password}}" }
 /// The same with backups.
 pub fn keeper() -> String {
     let backup = "backup: { dump: { argv: [echo, all of it] }, restore: { argv: [cat] }, verify: { argv: [echo, fine] } }";
-    SLEEPER.replace("svc-sleeper", "svc-keeper").replace("slug: sleeper", "slug: keeper") + backup
+    let other = SLEEPER.replace("svc-sleeper", "svc-keeper").replace("slug: sleeper", "slug: keeper");
+    other.replace("name: Sleeper", "name: Keeper\nseller: bob") + backup
 }
 
 /// The same with settings.
