@@ -5,8 +5,8 @@ use std::time::Duration;
 use bollard::query_parameters::CreateImageOptions;
 use futures_util::{FutureExt as _, TryStreamExt as _};
 
+use super::Docker;
 use super::error::{failed, found, of};
-use super::{Docker, networks};
 use crate::check;
 use crate::{
     About, Answer, ChangeStream, Container, Driver, EngineError, Exec, Image, Kind, LogStream, Logs, Network,
@@ -23,7 +23,7 @@ impl Driver for Docker {
                 cpus: info.ncpu.and_then(|cpus| cpus.try_into().ok()).unwrap_or_default(),
                 memory_bytes: info.mem_total.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
                 hard_quotas: self.volumes.hard_quotas.clone(),
-                shielded: networks::shield().await,
+                shielded: self.shielded().await,
             })
         }
         .boxed()
@@ -70,7 +70,7 @@ impl Driver for Docker {
         async {
             check::network(network)?;
             // Where it cannot be done `about` says so; the operator decides whether that is good enough.
-            let (made, _) = tokio::join!(self.make_network(network), networks::shield());
+            let (made, _) = tokio::join!(self.make_network(network), self.shielded());
             made
         }
         .boxed()

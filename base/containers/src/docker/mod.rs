@@ -70,6 +70,8 @@ pub struct Docker {
     /// Who makes a template or a volume now, so that it is made once; who comes to a network or leaves it.
     making: Single,
     started: seen::Started,
+    /// When the rules of the packet filter were last seen to hold.
+    shielded_at: std::sync::Mutex<Option<std::time::Instant>>,
 }
 
 impl Docker {
@@ -85,6 +87,7 @@ impl Docker {
             volumes,
             making: Single::default(),
             started: seen::Started::default(),
+            shielded_at: std::sync::Mutex::default(),
         })
     }
 

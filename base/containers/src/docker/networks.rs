@@ -1,6 +1,9 @@
 //! Networks of their own: their containers are reached from this machine, reach each other, and nothing else but, where
 //! that is asked for, the internet.
 
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
@@ -12,6 +15,8 @@ use crate::{EngineError, Kind, Network};
 
 /// What the names of our bridges start with: one rule of the packet filter covers them all.
 const BRIDGE: &str = "fdc";
+/// How long the rules of the packet filter are believed to be there once they were.
+const BELIEVED: Duration = Duration::from_secs(10);
 /// Addresses that are not the internet's (RFC 6890): private, shared, link-local with the metadata of clouds, benchmarks,
 /// multicast and reserved ones.
 const NEAR: [&str; 8] = [
@@ -26,6 +31,22 @@ const NEAR: [&str; 8] = [
 ];
 
 impl Docker {
+    /// Whether the rules that close the way to this machine hold. They are looked at now and then, by one at a time, so that
+    /// none is set twice.
+    ///
+    /// # Errors
+    /// Why they could not be set, for the operator.
+    pub(super) async fn shielded(&self) -> Result<(), String> {
+        let _turn = self.making.turn("packet filter").await;
+        let known = *self.shielded_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some_and(|at| at.elapsed() < BELIEVED) {
+            return Ok(());
+        }
+        shield().await?;
+        *self.shielded_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
+    }
+
     pub(super) async fn make_network(&self, network: &Network) -> Result<(), EngineError> {
         if self.same_network(network).await? {
             return Ok(());
@@ -99,7 +120,7 @@ fn is_taken(error: &bollard::errors::Error) -> bool {
 ///
 /// # Errors
 /// Why it could not be set, for the operator.
-pub(super) async fn shield() -> Result<(), String> {
+async fn shield() -> Result<(), String> {
     let any = format!("{BRIDGE}+");
     let rule =
         ["INPUT", "-i", &any, "-m", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED", "-j", "DROP"];
