@@ -125,7 +125,7 @@ async fn the_catalogue_is_for_everybody() {
             .has("<td class=\"num\">$19.00</td>")
             .has("/deployments/new?service=sleeper&amp;plan=paid")
             .has("fondaco deploy sleeper");
-        assert_eq!(browser.get("/services/svc-sleeper").await.status, 404);
+        assert_eq!(browser.get("/services/svc-sleeper").await.to, "/services/sleeper");
         assert_eq!(browser.get("/services/nothing").await.status, 404);
         assert_eq!(browser.get("/deployments").await.status, 401);
     })
