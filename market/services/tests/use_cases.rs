@@ -269,6 +269,36 @@ async fn buyers_choose_images_only_where_the_operator_lets_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn others_reach_a_deployment_by_its_name_which_it_keeps_until_it_is_started_anew() {
+    both(async |market| {
+        let (ada, bob) = (market.person("ada"), market.person("bob"));
+        let inside = async |by: &Caller, id: &services::DeploymentId| {
+            market.services.credentials(by, id, false).await.unwrap().internal
+        };
+        let first = market.deploy(&ada, "My API").await;
+        assert_eq!(first.shown.internal, "my-api:1");
+        let first = first.deployment.id;
+        let second = market.deploy(&ada, "my-api").await.deployment.id;
+        assert_eq!(inside(&ada, &second).await, format!("{second}:1"), "the first has it");
+        assert_eq!(market.deploy(&bob, "my-api").await.shown.internal, "my-api:1", "of another account");
+        let change = |id: &services::DeploymentId, change: Change| {
+            let (room, ada, id) = (market.services.clone(), ada.clone(), id.clone());
+            async move { room.change(&ada, &id, Expected::Whatever, change).await.unwrap() }
+        };
+        change(&first, Change::Rename { name: "old".into() }).await;
+        change(&second, Change::Restart).await;
+        assert_eq!(inside(&ada, &first).await, "my-api:1", "nobody is cut off");
+        change(&first, Change::Restart).await;
+        change(&second, Change::Restart).await;
+        assert_eq!(inside(&ada, &first).await, "old:1");
+        assert_eq!(inside(&ada, &second).await, "my-api:1");
+        change(&first, Change::Delete { at_once: false }).await;
+        assert_eq!(market.deploy(&ada, "Old").await.shown.internal, "old:1", "who goes gives it up");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_deployment_has_a_port_of_its_own_until_there_are_no_more() {
     store::testing::both(&migrations(), async |store| {
         let settings = services::Settings {
