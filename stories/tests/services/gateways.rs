@@ -167,7 +167,7 @@ async fn curl_goes_through_a_gateway_by_its_routes_keys_and_limits() {
     assert_eq!(curl("/orders/1", &["-H", "X-API-Key: made-up-0123456789"]).0, 401);
     assert_eq!(curl("/orders/1", &[&ada[..], &["-X", "DELETE"]].concat()).0, 405);
     assert_eq!(curl("/elsewhere", &ada).0, 404);
-    let large = format!("{}", "x".repeat(2000));
+    let large = "x".repeat(2000);
     for chunked in [&[][..], &["-H", "Transfer-Encoding: chunked"]] {
         assert_eq!(curl("/orders", &[&ada[..], &["-d", &large], chunked].concat()).0, 413);
     }
