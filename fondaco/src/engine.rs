@@ -46,13 +46,14 @@ fn installation(config: &Config, data: &DataDir) -> anyhow::Result<String> {
 /// How services are set up.
 ///
 /// # Errors
-/// When the range of ports or addresses is none.
+/// When the range of ports or addresses is none, or what shall run in advance is not said as it is read.
 pub fn settings(config: &Config, addresses: &Addresses) -> anyhow::Result<services::Settings> {
     let wanted = &config.services;
     let ports = wanted.ports.split_once('-').and_then(|(first, last)| {
         let ports: (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         (ports.0 > 0 && ports.0 <= ports.1).then_some(ports)
     });
+    let warm = wanted.warm.iter().map(|text| text.parse().map_err(|why| anyhow!("services.warm: {why}")));
     Ok(services::Settings {
         templates: wanted.templates.clone(),
         host: wanted.host.clone(),
@@ -71,6 +72,7 @@ pub fn settings(config: &Config, addresses: &Addresses) -> anyhow::Result<servic
         market: config.branding.name.clone(),
         hosted_images: wanted.hosted_images.clone(),
         outside: wanted.egress == Egress::Open,
+        warm: warm.collect::<anyhow::Result<_>>()?,
     })
 }
 

@@ -155,6 +155,7 @@ impl Rooms {
         let (s, c, i) = (store.clone(), clock.clone(), identity.clone());
         let (v, b, wanted) = (vault.clone(), blobs.clone(), crate::engine::settings(config, addresses)?);
         let services = Services::new(s, c, i, v, b, engine, wanted).sold_by(orders.clone(), billing.clone());
+        services.check_warm().map_err(|why| anyhow::anyhow!("services.warm: {why}"))?;
         Ok(Self {
             store,
             clock,

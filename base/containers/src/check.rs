@@ -61,12 +61,15 @@ pub(crate) fn shrinks(volume: &Volume) -> EngineError {
     EngineError::Refused(format!("the volume {} is larger already, and volumes do not shrink", volume.name))
 }
 
+/// A container's name, its network's and its names there.
+pub(crate) fn place(container: &str, network: &str, aliases: &[String]) -> Checked {
+    name(container)?;
+    name(network)?;
+    aliases.iter().try_for_each(|alias| name(alias))
+}
+
 pub(crate) fn container(container: &Container) -> Checked {
-    name(&container.name)?;
-    name(&container.network)?;
-    for alias in &container.aliases {
-        name(alias)?;
-    }
+    place(&container.name, &container.network, &container.aliases)?;
     for mount in &container.mounts {
         name(&mount.volume)?;
         path(&mount.path)?;

@@ -27,9 +27,11 @@ pub struct Container {
     pub env: Vec<(String, String)>,
     /// The user (`name`, `uid` or `uid:gid`) instead of the image's own.
     pub user: Option<String>,
-    /// The name of the one network it is in.
+    /// The name of the network that it is made in; [`crate::Driver::join`] brings it into others.
+    #[serde(skip)]
     pub network: String,
     /// Under which names others in that network reach it, beside its own: of the same form as its name.
+    #[serde(skip)]
     pub aliases: Vec<String>,
     /// Whether that network leads outside, so that this machine's resolver may be asked for names.
     pub outside: bool,
@@ -48,8 +50,8 @@ pub struct Container {
 }
 
 impl Container {
-    /// The SHA-256 of everything that stands in this description, in hexadecimal. Two containers with the
-    /// same name and fingerprint are the same.
+    /// The SHA-256 of everything that stands in this description but its network and aliases, which are no part of what
+    /// runs, in hexadecimal. Two containers with the same name and fingerprint are the same.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         // Nothing in it can fail to become JSON: text keys, no maps but those of labels.

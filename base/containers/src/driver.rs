@@ -58,6 +58,10 @@ pub trait Driver: Send + Sync + 'static {
     /// Removes the secret files, once the program has read them. A container that is not there is no error.
     fn forget_secrets<'a>(&'a self, name: &'a str) -> Answer<'a, ()>;
 
+    /// Brings a container into one more network that is there, under these names beside its own, without stopping it; those
+    /// that it is in already stay, and so do the connections there. One that is in the network is left as it is.
+    fn join<'a>(&'a self, name: &'a str, network: &'a str, aliases: &'a [String]) -> Answer<'a, ()>;
+
     /// Asks it to end, and kills it after `grace`. One that does not run, or is not there, is no error. A paused
     /// one is unpaused first.
     fn stop<'a>(&'a self, name: &'a str, grace: Duration) -> Answer<'a, ()>;

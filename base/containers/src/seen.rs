@@ -57,7 +57,9 @@ pub struct SeenContainer {
     pub fingerprint: String,
     /// What it does.
     pub state: State,
-    /// Where this machine reaches it, while it runs or is paused.
+    /// The names of the networks it is in, sorted.
+    pub networks: Vec<String>,
+    /// Where this machine reaches it, while it runs or is paused: in the network that it was made in, if it is in that.
     pub address: Option<IpAddr>,
     /// When it was started last.
     pub started_at: Option<Timestamp>,

@@ -41,6 +41,7 @@ on_both!(
     what_is_missing_is_named,
     installations_do_not_see_each_other,
     networks_do_not_overlap,
+    a_container_joins_another_network_while_it_runs,
     secrets_are_there_until_they_are_forgotten,
     commands_run_inside,
     logs_are_lines,
@@ -187,6 +188,39 @@ async fn networks_do_not_overlap(here: Here) {
     for _ in 0..2 {
         here.engine.remove_network(&here.network.name).await.unwrap();
     }
+}
+
+async fn a_container_joins_another_network_while_it_runs(here: Here) {
+    let other = ground::network(&here.engine, &here.name("net-two")).await.name;
+    let container = here.sleeper("one").await;
+    let name = container.name.as_str();
+    let before = here.engine.container(name).await.unwrap().unwrap();
+    let mut elsewhere = container.clone();
+    (elsewhere.network, elsewhere.aliases) = (other.clone(), vec!["shop".to_owned()]);
+    assert_eq!(elsewhere.fingerprint(), container.fingerprint(), "where it is does not make it another one");
+    let join = async |network: &str| here.engine.join(name, network, &elsewhere.aliases).await;
+    for _ in 0..2 {
+        join(&other).await.unwrap();
+    }
+    let after = here.engine.container(name).await.unwrap().unwrap();
+    let mut both = vec![here.network.name.clone(), other.clone()];
+    both.sort();
+    assert_eq!((&after.networks, after.started_at), (&both, before.started_at));
+    assert_eq!(after.address, before.address, "it is reached where it was");
+    assert_eq!(here.engine.seen().await.unwrap().containers, [after]);
+    assert!(matches!(here.engine.remove_network(&other).await, Err(EngineError::Failed(_))), "it is in use");
+
+    here.engine.stop(name, Duration::ZERO).await.unwrap();
+    here.engine.start(name, &[]).await.unwrap();
+    let again = here.engine.container(name).await.unwrap().unwrap();
+    assert_eq!(again.networks, both, "it is still in both");
+    let missing = |kind, name: String| Err(EngineError::NotThere { kind, name });
+    assert_eq!(join(&here.name("nowhere")).await, missing(Kind::Network, here.name("nowhere")));
+    let nobody = here.name("nobody");
+    assert_eq!(here.engine.join(&nobody, &other, &[]).await, missing(Kind::Container, nobody.clone()));
+    assert!(matches!(join("Host").await, Err(EngineError::Refused(_))));
+    here.engine.remove(name).await.unwrap();
+    here.engine.remove_network(&other).await.unwrap();
 }
 
 async fn secrets_are_there_until_they_are_forgotten(here: Here) {

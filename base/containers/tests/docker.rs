@@ -15,6 +15,7 @@ use containers::{
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ground::{Ground, IMAGE};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 type Here = Arc<Ground>;
 
@@ -85,6 +86,48 @@ async fn containers_reach_each_other_by_name_and_nobody_else_and_are_reached_fro
         let lookup = Exec::new(["timeout", "5", "getent", "hosts", "example.com"]);
         let found = here.engine.exec(&one, &lookup).await.unwrap().finish(1000).await.unwrap();
         assert_ne!(found.code, 0, "{found:?}");
+    })
+    .await;
+}
+
+/// A server that says back what it hears, to one at a time.
+const ECHO: &str = "use Socket; socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(7000, INADDR_ANY)); \
+                    listen(S, 9); while (accept(C, S)) { while (sysread(C, my $b, 99)) { syswrite(C, $b) } close C }";
+
+#[tokio::test]
+async fn who_joins_a_network_is_reached_there_by_its_names_and_keeps_its_connections() {
+    on(async |here: Here| {
+        let container = here.container("moving", &["perl", "-e", ECHO]);
+        here.engine.create(&container).await.unwrap();
+        here.engine.start(&container.name, &[]).await.unwrap();
+        let seen = here.engine.container(&container.name).await.unwrap().unwrap();
+        let dial = async || tokio::net::TcpStream::connect((seen.address.unwrap(), 7000)).await;
+        let mut open = loop {
+            match dial().await {
+                Ok(open) => break open,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        let mut says_back = async |word: &[u8; 5]| {
+            open.write_all(word).await.unwrap();
+            let mut heard = [0; 5];
+            open.read_exact(&mut heard).await.unwrap();
+            heard == *word
+        };
+        assert!(says_back(b"first").await);
+        let other = ground::network(&here.engine, &here.name("net-two")).await.name;
+        let mut neighbour = here.container("neighbour", &["sleep", "infinity"]);
+        neighbour.network.clone_from(&other);
+        here.engine.create(&neighbour).await.unwrap();
+        here.engine.start(&neighbour.name, &[]).await.unwrap();
+        assert!(!reaches(&here.engine, &neighbour.name, "shop", 7000).await);
+        here.engine.join(&container.name, &other, &["shop".to_owned()]).await.unwrap();
+        let finds = async |name: &str| {
+            let find = Exec::new(["getent", "hosts", name]);
+            here.engine.exec(&neighbour.name, &find).await.unwrap().finish(100).await.unwrap().code == 0
+        };
+        assert!(finds("shop").await && finds(&container.name).await);
+        assert!(says_back(b"again").await, "the connection from before");
     })
     .await;
 }

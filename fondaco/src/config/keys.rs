@@ -144,6 +144,7 @@ pub static KEYS: &[Key] = &[
     key("services.grace", Kind::Duration, Some("7d"), "How long a deployment that is not paid any more is kept, stopped, before it is deleted."),
     key("services.at_once", Kind::Count(1, 64), Some("8"), "How many deployments are worked on at once."),
     key("services.hosted_images", Kind::List, Some(""), "Which images buyers may choose for services that let them: references with * for any characters, such as fondaco/*. They are fetched where they are missing. Those of a demo: fondaco/*."),
+    key("services.warm", Kind::List, Some(""), "What runs before anybody wants it, as service:plan:count such as postgres-managed:free:2: who deploys that plan with its usual settings and region is given one that serves already. Each takes the memory and disk of its plan."),
     key("services.egress", Kind::Choice(&["none", "open"]), Some("none"), "Whether deployments reach the internet; with none they reach those of their own account alone. With open, private and link-local addresses stay closed as far as the machine's packet filter can be set, and each deployment moves over when it is next looked at."),
     key("services.relay", Kind::Choice(&["detached", "embedded"]), Some("detached"), "Whether connections to deployments go through a process of its own, which goes on while the server is started again, or through the server itself."),
     key("services.relay_idle", Kind::Duration, Some("10m"), "How long that process goes on without deployments and without a server."),

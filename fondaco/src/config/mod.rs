@@ -313,6 +313,8 @@ pub struct Services {
     pub egress: Egress,
     /// Which images buyers may choose.
     pub hosted_images: Vec<String>,
+    /// What runs before anybody wants it.
+    pub warm: Vec<String>,
     /// Whether the data plane is a process of its own.
     pub relay: RelayMode,
     /// How long a data plane without deployments goes on.

@@ -97,7 +97,10 @@ impl Services {
                 Change::Start | Change::Restart | Change::Scale { .. } | Change::Configure { .. }
             );
             if is_afresh {
+                let before = peers::name_of(tx, &id).await?;
                 peers::claim(tx, &known.owner, &id, &known.name).await?;
+                // A container has its names from when it came to its network: another name takes another one.
+                known.run += i64::from(peers::name_of(tx, &id).await? != before);
             }
             sql::save(tx, &mut known, by.now()).await?;
             sql::note(tx, &known, by.now(), words).await?;
@@ -282,6 +285,8 @@ impl Services {
         known.wanted = Wanted::Stopped;
         known.status = Status::Stopping;
         known.undo_until = None;
+        // Its name among the others may be another's by now.
+        known.run += 1;
         Ok("Its removal was undone: it rests.")
     }
 }

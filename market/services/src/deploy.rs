@@ -5,7 +5,7 @@ use std::sync::Arc;
 use identity::audit::{self, Outcome};
 use identity::orgs::OrgRole;
 use identity::{Action, Caller, Subject, UserId};
-use kernel::FieldError;
+use kernel::{FieldError, Timestamp};
 use orders::OrderId;
 use store::{Tx, args};
 use web::idempotency::{Request, once};
@@ -27,12 +27,13 @@ pub struct Made {
 }
 
 /// What was chosen, when it can be had.
+#[derive(Clone)]
 pub(crate) struct Choice {
-    template: Arc<Template>,
+    pub(crate) template: Arc<Template>,
     pub(crate) plan: Plan,
-    region: String,
-    chosen: Chosen,
-    backup: Option<BackupId>,
+    pub(crate) region: String,
+    pub(crate) chosen: Chosen,
+    pub(crate) backup: Option<BackupId>,
 }
 
 impl Services {
@@ -179,10 +180,39 @@ impl Services {
         name: &str,
         choice: &Choice,
     ) -> Result<DeploymentId, ServiceError> {
-        let (id, now, template) = (DeploymentId::fresh(), by.now(), &choice.template);
+        let now = by.now();
+        let (id, words) = match self.take_spare(tx, (owner, creator), name, choice, now).await? {
+            Some(id) => (id, "It was asked for, and one that was ready is taken."),
+            None => {
+                let id = DeploymentId::fresh();
+                self.insert_row(tx, &id, (owner.as_str(), creator.as_str()), name, choice, now).await?;
+                (id, "It was asked for.")
+            }
+        };
+        crate::peers::claim(tx, owner, &id, name).await?;
+        let known = sql::find(tx, &id).await?;
+        sql::note(tx, &known, now, words).await?;
+        let details =
+            serde_json::json!({ "name": name, "service": choice.template.id, "plan": choice.plan.id });
+        audit::record(tx, by, "deployment.created", id.as_str(), Outcome::Done, &details).await?;
+        self.wake_after(tx, &id);
+        Ok(id)
+    }
+
+    /// Writes a new deployment down, with its port and credentials.
+    pub(crate) async fn insert_row(
+        &self,
+        tx: &mut Tx,
+        id: &DeploymentId,
+        (owner, creator): (&str, &str),
+        name: &str,
+        choice: &Choice,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let template = &choice.template;
         let port = ports::free(tx, self.settings.ports).await?;
         let credentials = Credentials::fresh(&template.recipe);
-        let sealed = self.vault.seal(&purpose(&id), &credentials.to_json())?;
+        let sealed = self.vault.seal(&purpose(id), &credentials.to_json())?;
         let row = args![template.digest, template.id, template.source, now];
         tx.execute(&sql::INSERT_TEMPLATE, row).await?;
         let plan = serde_json::to_string(&choice.plan)
@@ -206,16 +236,10 @@ impl Services {
             choice.backup,
         ];
         tx.execute(&sql::INSERT_DEPLOYMENT, row).await?;
-        crate::peers::claim(tx, owner, &id, name).await?;
         if !template.settings.is_empty() {
-            self.keep_chosen(tx, &id, &choice.chosen, now).await?;
+            self.keep_chosen(tx, id, &choice.chosen, now).await?;
         }
-        let known = sql::find(tx, &id).await?;
-        sql::note(tx, &known, now, "It was asked for.").await?;
-        let details = serde_json::json!({ "name": name, "service": template.id, "plan": choice.plan.id });
-        audit::record(tx, by, "deployment.created", id.as_str(), Outcome::Done, &details).await?;
-        self.wake_after(tx, &id);
-        Ok(id)
+        Ok(())
     }
 }
 

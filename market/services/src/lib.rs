@@ -3,6 +3,7 @@
 //! The map:
 //! * `template/` reads what services there are; `deployment.rs` says what a deployment is.
 //! * [`Services`] is the room; `deploy.rs`, `change.rs`, `credentials.rs`, `list.rs` hold the use cases.
+//! * `warm.rs` has what runs in advance of who wants it.
 //! * `paid/` sells plans with a price, and sees that what runs is paid.
 //! * `reconcile/` makes what is wanted true: `plan.rs` decides, the rest carries it out.
 
@@ -28,6 +29,7 @@ mod reconcile;
 pub mod schedule;
 mod sql;
 pub mod template;
+mod warm;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -55,6 +57,7 @@ pub use page::pages;
 pub use paid::{Scaled, ToPay};
 pub use reconcile::{Doors, Reconciler};
 pub use template::{Catalogue, Category, Chosen, Given, Plan, Pricing, Setting, SettingKind, Template};
+pub use warm::Warm;
 
 kernel::id!(
     /// A service of the catalogue.
@@ -125,6 +128,8 @@ pub struct Settings {
     pub hosted_images: Vec<String>,
     /// Whether deployments reach the internet.
     pub outside: bool,
+    /// What runs in advance; [`Services::check_warm`] says whether it can.
+    pub warm: Vec<Warm>,
 }
 
 impl Default for Settings {
@@ -144,6 +149,7 @@ impl Default for Settings {
             market: "Fondaco".to_owned(),
             hosted_images: Vec::new(),
             outside: false,
+            warm: Vec::new(),
         }
     }
 }

@@ -99,7 +99,8 @@ impl Services {
     /// # Errors
     /// [`ServiceError::Store`].
     pub async fn active(&self) -> Result<HashMap<String, u64>, ServiceError> {
-        let look = async |tx: &mut Tx| tx.all::<(String, u64)>(&sql::COUNT_ACTIVE, &[]).await;
+        let room = self.clone();
+        let look = async move |tx: &mut Tx| room.count_active(tx).await;
         Ok(self.store.read(look).await?.into_iter().collect())
     }
 

@@ -23,7 +23,7 @@ sql! {
         where status <> 'deleted' order by id";
     pub(crate) LIST_DEPLOYMENTS = "select id, owner, creator, name, service, slug, template, image, plan, region, port, wanted, generation, run, status, reason, last_lines, credentials, next_credentials, \
         restore_from, budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment \
-        where owner in each($1) and status <> 'deleted' and ($2 = '' or status = $2) order by id desc limit $3 offset $4";
+        where owner in each($1) and status <> 'deleted' and ($2 = '' or status = $2) order by created_at desc, id desc limit $3 offset $4";
     pub(crate) COUNT_DEPLOYMENTS = "select count(*) from deployment \
         where owner in each($1) and status <> 'deleted' and ($2 = '' or status = $2)";
     pub(crate) COUNT_NAMED = "select count(*) from deployment \
@@ -31,7 +31,19 @@ sql! {
     pub(crate) COUNT_FREE = "select count(*) from deployment \
         where owner = $1 and pricing = 'free' and wanted = 'running' and id <> $2";
     pub(crate) COUNT_ACTIVE = "select service, count(*) from deployment \
-        where status in ('running', 'degraded') group by service";
+        where status in ('running', 'degraded') and owner <> $1 group by service";
+    pub(crate) LIST_SPARES = "select id, owner, creator, name, service, slug, template, image, plan, region, port, wanted, generation, run, status, reason, last_lines, credentials, next_credentials, \
+        restore_from, budget_minor, version, since, undo_until, deployed_at, created_at, updated_at from deployment \
+        where owner = $1 order by id";
+    pub(crate) COUNT_WAITING = "select count(*) from deployment where status = 'provisioning' and owner <> $1";
+    pub(crate) LIST_READY_SPARES = "select id, version from deployment where owner = $1 and template = $2 \
+        and plan_id = $3 and region = $4 and wanted = 'running' and status = 'running' order by created_at, id limit 8";
+    pub(crate) TAKE_SPARE = "update deployment set owner = $4, creator = $5, name = $6, status = 'provisioning', \
+        reason = '', last_lines = '', generation = generation + 1, version = version + 1, deployed_at = null, \
+        since = $7, created_at = $7, updated_at = $7 where id = $1 and version = $2 and owner = $3";
+    pub(crate) FORGET_SPARE_SETTINGS = "delete from deployment_settings where deployment in \
+        (select id from deployment where owner = $1 and status = 'deleted')";
+    pub(crate) FORGET_SPARES = "delete from deployment where owner = $1 and status = 'deleted'";
     pub(crate) SAVE_DEPLOYMENT = "update deployment set name = $3, image = $4, plan = $5, plan_id = $6, pricing = $7, \
         port = $8, wanted = $9, generation = $10, run = $11, status = $12, reason = $13, last_lines = $14, \
         credentials = $15, next_credentials = $16, budget_minor = $17, since = $18, undo_until = $19, \
@@ -69,7 +81,10 @@ sql! {
         and not exists (select 1 from deployment e where e.port = d.port + 1) order by d.port limit 1";
 
     pub(crate) FIND_NETWORK = "select number from service_network where account = $1";
-    pub(crate) LAST_NETWORK = "select coalesce(max(number), -1) from service_network";
+    pub(crate) HAS_NETWORK = "select count(*) from service_network where number = $1";
+    /// The first number behind one that is taken that is free itself.
+    pub(crate) FREE_NETWORK = "select min(n.number) + 1 from service_network n where n.number >= $1 \
+        and not exists (select 1 from service_network m where m.number = n.number + 1)";
     pub(crate) INSERT_NETWORK = "insert into service_network (account, number, created_at) values ($1, $2, $3)";
     pub(crate) MOVE_NETWORK = "update service_network set number = $2 where account = $1";
     pub(crate) DELETE_NETWORK = "delete from service_network where account = $1";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, HostConfigLogConfig, Mount,
-    MountType, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+    MountType, NetworkConnectRequest, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, StopContainerOptions};
 use tokio::sync::OwnedMutexGuard;
@@ -86,11 +86,47 @@ impl Docker {
     /// Engines miscount a network's endpoints when several come and go at the same moment, and then refuse to remove it
     /// (moby issue 42119): so they come and go one after the other. Who waits too long goes on all the same, so that a
     /// program that does not end holds up nobody.
-    async fn endpoint_turn(&self, name: &str) -> Result<Option<OwnedMutexGuard<()>>, EngineError> {
-        let network =
-            self.inspect(name).await?.and_then(|seen| seen.host_config?.network_mode).unwrap_or_default();
+    async fn endpoint_turn(&self, name: &str) -> Result<Vec<OwnedMutexGuard<()>>, EngineError> {
+        let networks = self.container_by_name(name).await?.map(|seen| seen.networks).unwrap_or_default();
+        let mut turns = Vec::new();
+        // They are sorted, so that no two wait for each other.
+        for network in networks {
+            turns.extend(self.network_turn(&network).await);
+        }
+        Ok(turns)
+    }
+
+    async fn network_turn(&self, network: &str) -> Option<OwnedMutexGuard<()>> {
         let name = format!("network {network}");
-        Ok(tokio::time::timeout(TURN, self.making.turn(&name)).await.ok())
+        tokio::time::timeout(TURN, self.making.turn(&name)).await.ok()
+    }
+
+    pub(super) async fn join_network(
+        &self,
+        name: &str,
+        network: &str,
+        aliases: &[String],
+    ) -> Result<(), EngineError> {
+        if self.is_in(name, network).await? {
+            return Ok(());
+        }
+        let _turn = self.network_turn(network).await;
+        let endpoint = EndpointSettings { aliases: Some(aliases.to_vec()), ..EndpointSettings::default() };
+        let request = NetworkConnectRequest { container: name.to_owned(), endpoint_config: Some(endpoint) };
+        match self.client().await?.connect_network(network, request).await {
+            Ok(()) => Ok(()),
+            // Somebody else did it meanwhile.
+            Err(_) if self.is_in(name, network).await? => Ok(()),
+            Err(error) => Err(of(Kind::Network, network)(error)),
+        }
+    }
+
+    /// Whether a container of ours is in a network.
+    async fn is_in(&self, name: &str, network: &str) -> Result<bool, EngineError> {
+        let seen = self.container_by_name(name).await?;
+        let seen =
+            seen.ok_or_else(|| EngineError::NotThere { kind: Kind::Container, name: name.to_owned() })?;
+        Ok(seen.networks.iter().any(|known| known == network))
     }
 
     pub(super) async fn start_container(

@@ -109,6 +109,14 @@ impl Driver for Docker {
         .boxed()
     }
 
+    fn join<'a>(&'a self, name: &'a str, network: &'a str, aliases: &'a [String]) -> Answer<'a, ()> {
+        async move {
+            check::place(name, network, aliases)?;
+            self.join_network(name, network, aliases).await
+        }
+        .boxed()
+    }
+
     fn stop<'a>(&'a self, name: &'a str, grace: Duration) -> Answer<'a, ()> {
         self.stop_container(name, grace).boxed()
     }

@@ -68,8 +68,9 @@ impl Docker {
         listed: ContainerSummary,
     ) -> Result<Option<(SeenContainer, Option<String>)>, EngineError> {
         let networks = listed.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let endpoint =
-            networks.values().find_map(|endpoint| endpoint.endpoint_id.clone().filter(|id| !id.is_empty()));
+        let home = listed.host_config.and_then(|config| config.network_mode).unwrap_or_default();
+        let endpoint = endpoint(&networks, &home).and_then(|endpoint| endpoint.endpoint_id.clone());
+        let endpoint = endpoint.filter(|id| !id.is_empty());
         let state = match listed.state {
             Some(ContainerSummaryStateEnum::RUNNING) => Some(State::Running),
             Some(ContainerSummaryStateEnum::PAUSED) => Some(State::Paused),
@@ -80,8 +81,8 @@ impl Docker {
         let name = name.trim_start_matches('/').to_owned();
         let (labels, fingerprint) = (self.ours(listed.labels.as_ref()), fingerprint(listed.labels.as_ref()));
         if let (Some(state), Some(labels), Some(_)) = (state, labels, started_at) {
-            let address = address(&networks);
-            let seen = SeenContainer { name, labels, fingerprint, state, address, started_at };
+            let (address, networks) = (address(&networks, &home), names(&networks));
+            let seen = SeenContainer { name, labels, fingerprint, state, networks, address, started_at };
             return Ok(Some((seen, endpoint)));
         }
         Ok(self.container_by_name(&name).await?.map(|seen| (seen, endpoint)))
@@ -110,8 +111,23 @@ pub(super) fn subnet(ipam: Option<&Ipam>) -> Option<ipnet::Ipv4Net> {
     ipam?.config.as_ref()?.iter().find_map(|config| config.subnet.as_ref()?.parse().ok())
 }
 
-fn address(networks: &HashMap<String, EndpointSettings>) -> Option<IpAddr> {
-    networks.values().find_map(|endpoint| endpoint.ip_address.as_ref()?.parse().ok())
+type Endpoints = HashMap<String, EndpointSettings>;
+
+/// Its place in the network that it was made in, or in the first of the others.
+fn endpoint<'a>(networks: &'a Endpoints, home: &str) -> Option<&'a EndpointSettings> {
+    networks
+        .get(home)
+        .or_else(|| networks.iter().min_by_key(|(name, _)| name.as_str()).map(|(_, place)| place))
+}
+
+fn address(networks: &Endpoints, home: &str) -> Option<IpAddr> {
+    endpoint(networks, home)?.ip_address.as_ref()?.parse().ok()
+}
+
+fn names(networks: &Endpoints) -> Vec<String> {
+    let mut names: Vec<String> = networks.keys().cloned().collect();
+    names.sort_unstable();
+    names
 }
 
 fn fingerprint(labels: Option<&HashMap<String, String>>) -> String {
@@ -121,12 +137,14 @@ fn fingerprint(labels: Option<&HashMap<String, String>>) -> String {
 fn of_inspected(name: &str, labels: Labels, seen: ContainerInspectResponse) -> SeenContainer {
     let fingerprint = fingerprint(seen.config.and_then(|config| config.labels).as_ref());
     let networks = seen.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let home = seen.host_config.and_then(|config| config.network_mode).unwrap_or_default();
     let state = seen.state.unwrap_or_default();
     SeenContainer {
         name: name.to_owned(),
         labels,
         fingerprint,
-        address: address(&networks),
+        address: address(&networks, &home),
+        networks: names(&networks),
         started_at: time(state.started_at.as_deref()),
         state: of_state(state),
     }

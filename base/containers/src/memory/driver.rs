@@ -108,6 +108,21 @@ impl Driver for Memory {
         })
     }
 
+    fn join<'a>(&'a self, name: &'a str, network: &'a str, aliases: &'a [String]) -> Answer<'a, ()> {
+        answer(move || {
+            check::place(name, network, aliases)?;
+            self.call(|machine| {
+                let is_there = machine.networks.contains_key(network);
+                let cell = machine.find(&self.installation, name)?;
+                if !is_there && !cell.networks.contains(network) {
+                    return Err(not_there(Kind::Network, network));
+                }
+                cell.networks.insert(network.to_owned());
+                Ok(())
+            })
+        })
+    }
+
     fn stop<'a>(&'a self, name: &'a str, _grace: Duration) -> Answer<'a, ()> {
         answer(move || {
             self.call(|machine| {
@@ -143,8 +158,7 @@ impl Driver for Memory {
             self.call(|machine| {
                 let mine =
                     machine.networks.get(name).is_some_and(|own| *own.installation == *self.installation);
-                if mine
-                    && machine.containers.values().any(|cell| cell.made_from.network == name && cell.runs())
+                if mine && machine.containers.values().any(|cell| cell.networks.contains(name) && cell.runs())
                 {
                     return Err(EngineError::Failed(format!("the network {name} is in use")));
                 }
@@ -297,7 +311,7 @@ fn create(machine: &mut Machine, installation: &str, container: &Container) -> R
     if let Some(found) = machine.containers.get(&container.name) {
         return match found {
             found if found.installation != installation => Err(foreign(Kind::Container, &container.name)),
-            found if found.made_from == *container => Ok(()),
+            found if found.fingerprint == container.fingerprint() => Ok(()),
             _ => Err(EngineError::Different { kind: Kind::Container, name: container.name.clone() }),
         };
     }
@@ -315,6 +329,7 @@ fn create(machine: &mut Machine, installation: &str, container: &Container) -> R
         made_from: container.clone(),
         fingerprint: container.fingerprint(),
         state: State::Created,
+        networks: [container.network.clone()].into(),
         address: None,
         started_at: None,
         secrets: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! The state of a machine in memory and how it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use kernel::Timestamp;
@@ -50,6 +50,8 @@ pub(super) struct Cell {
     pub(super) made_from: Container,
     pub(super) fingerprint: String,
     pub(super) state: State,
+    /// Sorted.
+    pub(super) networks: BTreeSet<String>,
     pub(super) address: Option<IpAddr>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) secrets: BTreeMap<String, SecretFile>,
@@ -83,6 +85,7 @@ impl Cell {
             labels: self.made_from.labels.clone(),
             fingerprint: self.fingerprint.clone(),
             state: self.state.clone(),
+            networks: self.networks.iter().cloned().collect(),
             address: self.address,
             started_at: self.started_at,
         }

@@ -40,7 +40,8 @@ impl Reconciler {
     pub(crate) async fn sample(&self, sampler: &mut Sampler) -> Result<(), StoreError> {
         let now = self.room.clock.now();
         let list = async |tx: &mut Tx| tx.all::<Deployment>(&sql::LIST_LIVE, &[]).await;
-        let live = self.room.store.read(list).await?;
+        let mut live = self.room.store.read(list).await?;
+        live.retain(|known| !known.is_spare());
         let since = sampler.counted.replace(now).unwrap_or(now);
         let time = now.since(since).min(LONGEST);
         self.count_time(&live, now, time).await?;

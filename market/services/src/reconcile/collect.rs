@@ -2,14 +2,12 @@
 //! was restored that knows less.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 
-use containers::{Seen, SeenContainer};
-use ipnet::Ipv4Net;
+use containers::Seen;
 use store::{StoreError, Tx, args};
 
 use super::backup::trial_name;
-use super::target::{network_name, network_names};
+use super::target::{network_names, network_of};
 use super::{Reconciler, named};
 use crate::deployment::Deployment;
 use crate::{BackupId, sql};
@@ -23,7 +21,7 @@ impl Reconciler {
         let trials = trials.iter().map(|(id,)| trial_name(id));
         let known: HashSet<String> = live.iter().map(Deployment::engine_name).chain(trials).collect();
         let networks: HashSet<String> =
-            live.iter().map(|known| network_name(&known.owner, self.room.settings.outside)).collect();
+            live.iter().map(|known| network_of(known, self.room.settings.outside)).collect();
         let is_ours = |name: &str| named(name).is_some() || is_trial(name);
         let is_left = |name: &str| is_ours(name) && !known.contains(name);
         let engine = &self.room.engine;
@@ -39,7 +37,7 @@ impl Reconciler {
                 continue;
             }
             // One that is still in use goes when the last container has moved out of it.
-            let used = seen.containers.iter().any(|container| is_in(container, network.subnet));
+            let used = seen.containers.iter().any(|container| container.networks.contains(&network.name));
             if !used {
                 self.drop_networks(account, std::slice::from_ref(&network.name)).await;
             }
@@ -70,7 +68,7 @@ impl Reconciler {
     }
 
     /// Gives the addresses of an account back, unless it has a deployment again by now.
-    async fn forget_network(&self, account: &str) -> Result<(), StoreError> {
+    pub(super) async fn forget_network(&self, account: &str) -> Result<(), StoreError> {
         let account = account.to_owned();
         let forget = async move |tx: &mut Tx| {
             let (left,): (u32,) = tx.one(&sql::COUNT_OF_OWNER, args![account]).await?;
@@ -80,14 +78,6 @@ impl Reconciler {
             Ok::<_, StoreError>(())
         };
         self.room.store.write(forget).await
-    }
-}
-
-/// Whether a container has an address of this network.
-fn is_in(container: &SeenContainer, subnet: Option<Ipv4Net>) -> bool {
-    match (container.address, subnet) {
-        (Some(IpAddr::V4(address)), Some(subnet)) => subnet.contains(&address),
-        _ => false,
     }
 }
 

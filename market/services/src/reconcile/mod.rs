@@ -11,6 +11,7 @@ mod probe;
 mod settle;
 mod target;
 mod turn;
+mod warm;
 mod watch;
 
 use std::collections::{HashMap, HashSet};
@@ -114,6 +115,7 @@ impl Reconciler {
         let mut sample = tokio::time::interval(SAMPLE);
         let mut sampling = JoinSet::new();
         let mut backup = JoinSet::new();
+        let mut tending = JoinSet::new();
         let mut paid = tokio::time::interval(PAID);
         let mut settling = JoinSet::new();
         for interval in [&mut renew, &mut look, &mut sample, &mut paid] {
@@ -152,6 +154,7 @@ impl Reconciler {
                 () = self.room.wake.paid.notified() => self.begin_settling(&mut settling),
                 Some(_) = settling.join_next() => {}
                 Some(_) = backup.join_next() => {}
+                Some(_) = tending.join_next() => {}
                 Some(_) = sampling.join_next() => {}
                 _ = look.tick() => {
                     let whole = observed.is_none_or(|at| at.elapsed() >= OBSERVE);
@@ -161,6 +164,7 @@ impl Reconciler {
                         Err(error) => tracing::warn!(%error, "deployments could not be looked at"),
                     }
                     self.begin_backup(&mut backup).await;
+                    self.begin_tending(&mut tending);
                     if changes.is_none() {
                         changes = self.room.engine.changes().await.ok();
                     }
@@ -227,6 +231,7 @@ impl Reconciler {
         if let Ok(Some(next)) = self.next_backup().await {
             self.make_backup(next).await;
         }
+        self.tend_spares().await.map_err(|error| error.to_string())?;
         self.sample(&mut *self.inner.sampler.lock().await).await.map_err(|error| error.to_string())?;
         Ok(worked)
     }

@@ -32,6 +32,10 @@ pub(crate) enum Step {
     Remove,
     /// What it keeps goes.
     RemoveVolume,
+    /// The network that it had alone before somebody wanted it goes.
+    RemoveNetwork,
+    /// The container, while it runs, comes into the owner's network.
+    Join,
     /// It answers its probe.
     Probe,
     /// The goal is reached, and written down.
@@ -39,35 +43,44 @@ pub(crate) enum Step {
 }
 
 /// What is to be done, in this order. Empty where the engine is in the middle of something: look again later.
-/// `fingerprint` is that of the container as it shall be.
-pub(crate) fn steps(goal: Goal, fingerprint: &str, seen: Option<&SeenContainer>) -> Vec<Step> {
+/// `fingerprint` is that of the container as it shall be, in `network`; it may be in others besides. One that serves comes
+/// there after it was said to run: the way in from outside does not go through it.
+pub(crate) fn steps(goal: Goal, fingerprint: &str, network: &str, seen: Option<&SeenContainer>) -> Vec<Step> {
     use Step::{
-        Create, EnsureNetwork, EnsureVolume, Probe, Remove, RemoveVolume, Settle, Start, Stop, Unpause,
+        Create, EnsureNetwork, EnsureVolume, Join, Probe, Remove, RemoveNetwork, RemoveVolume, Settle, Start,
+        Stop, Unpause,
     };
     const MAKE: [Step; 5] = [EnsureNetwork, EnsureVolume, Create, Start, Probe];
     let state = seen.map(|seen| &seen.state);
+    let is_same = seen.is_some_and(|seen| seen.fingerprint == fingerprint);
+    let is_in = seen.is_some_and(|seen| seen.networks.iter().any(|name| name == network));
+    let join: &[Step] = if is_in { &[] } else { &[EnsureNetwork, Join] };
     match (goal, state) {
-        (Goal::Vanish, None) => vec![RemoveVolume, Settle],
-        (Goal::Vanish, Some(_)) => vec![Remove, RemoveVolume, Settle],
+        (Goal::Vanish, None) => vec![RemoveVolume, RemoveNetwork, Settle],
+        (Goal::Vanish, Some(_)) => vec![Remove, RemoveVolume, RemoveNetwork, Settle],
         (_, Some(State::Other(_))) => Vec::new(),
         (Goal::Rest, Some(State::Running | State::Paused)) => vec![Stop, Settle],
         (Goal::Rest, _) => vec![Settle],
         (Goal::Serve, None) => MAKE.to_vec(),
-        (Goal::Serve, Some(state)) if seen.is_some_and(|seen| seen.fingerprint != fingerprint) => {
-            let first: &[Step] = if matches!(state, State::Running | State::Paused) { &[Stop] } else { &[] };
-            [first, &[Remove], &MAKE].concat()
+        (Goal::Serve, Some(State::Running | State::Paused)) if !is_same => {
+            [&[Stop, Remove][..], &MAKE].concat()
+        }
+        (Goal::Serve, Some(State::Created | State::Exited { .. })) if !is_same || !is_in => {
+            [&[Remove][..], &MAKE].concat()
         }
         (Goal::Serve, Some(State::Created | State::Exited { .. })) => {
             vec![EnsureNetwork, EnsureVolume, Start, Probe]
         }
-        (Goal::Serve, Some(State::Paused)) => vec![Unpause, Probe],
-        (Goal::Serve, Some(State::Running)) => vec![Probe],
+        (Goal::Serve, Some(State::Paused)) => [&[Unpause, Probe][..], join].concat(),
+        (Goal::Serve, Some(State::Running)) => [&[Probe][..], join].concat(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -75,6 +88,8 @@ mod tests {
     #[derive(Clone, Debug, PartialEq)]
     struct Small {
         container: Option<(State, String)>,
+        /// Which networks the container is in: the owner's, and one that it has alone.
+        networks: BTreeSet<&'static str>,
         volume: bool,
     }
 
@@ -84,6 +99,7 @@ mod tests {
             labels: [].into(),
             fingerprint: fingerprint.clone(),
             state: state.clone(),
+            networks: small.networks.iter().map(ToString::to_string).collect(),
             address: None,
             started_at: None,
         })
@@ -98,7 +114,12 @@ mod tests {
         match step {
             Step::EnsureVolume => small.volume = true,
             Step::Create if small.container.is_some() || !small.volume => return false,
-            Step::Create => small.container = Some((State::Created, "new".into())),
+            Step::Create => {
+                small.container = Some((State::Created, "new".into()));
+                small.networks = ["owners"].into();
+            }
+            Step::Join if small.container.is_none() => return false,
+            Step::Join => drop(small.networks.insert("owners")),
             Step::Start => match &mut small.container {
                 Some((state, _)) if small.volume => *state = State::Running,
                 _ => return false,
@@ -107,20 +128,23 @@ mod tests {
                 Some((state, _)) => *state = if step == Step::Stop { exited() } else { State::Running },
                 None => return false,
             },
-            Step::Remove => small.container = None,
+            Step::Remove => (small.container, small.networks) = (None, BTreeSet::new()),
             Step::RemoveVolume if small.container.is_some() => return false,
             Step::RemoveVolume => small.volume = false,
             Step::Probe => {
                 return small.container.as_ref().is_some_and(|(state, _)| *state == State::Running);
             }
-            Step::EnsureNetwork | Step::Settle => {}
+            Step::EnsureNetwork | Step::RemoveNetwork | Step::Settle => {}
         }
         true
     }
 
     fn reached(goal: Goal, small: &Small) -> bool {
         match goal {
-            Goal::Serve => small.container == Some((State::Running, "new".into())) && small.volume,
+            Goal::Serve => {
+                let is_there = small.container == Some((State::Running, "new".into())) && small.volume;
+                is_there && small.networks.contains("owners")
+            }
             Goal::Rest => !matches!(&small.container, Some((State::Running | State::Paused, _))),
             Goal::Vanish => small.container.is_none() && !small.volume,
         }
@@ -131,10 +155,17 @@ mod tests {
             prop_oneof![Just(State::Created), Just(State::Running), Just(State::Paused), Just(exited())];
         let container =
             proptest::option::of((state, prop_oneof![Just("new".to_owned()), Just("old".to_owned())]));
-        (container, any::<bool>()).prop_map(|(container, volume)| {
+        let networks = prop_oneof![
+            Just(BTreeSet::from(["owners"])),
+            Just(BTreeSet::from(["own"])),
+            Just(BTreeSet::from(["own", "owners"])),
+            Just(BTreeSet::new()),
+        ];
+        (container, networks, any::<bool>()).prop_map(|(container, networks, volume)| {
             // No engine has a container whose volume is gone.
             let volume = volume || container.is_some();
-            Small { container, volume }
+            let networks = if container.is_some() { networks } else { BTreeSet::new() };
+            Small { container, networks, volume }
         })
     }
 
@@ -144,7 +175,7 @@ mod tests {
             mut small in any_small(),
             goal in prop_oneof![Just(Goal::Serve), Just(Goal::Rest), Just(Goal::Vanish)],
         ) {
-            let steps = steps(goal, "new", seen(&small).as_ref());
+            let steps = steps(goal, "new", "owners", seen(&small).as_ref());
             for step in &steps {
                 prop_assert!(act(&mut small, *step), "{step:?} of {steps:?}");
             }
@@ -158,32 +189,47 @@ mod tests {
             kills in proptest::collection::vec(0usize..6, 0..5),
         ) {
             for kill in kills {
-                for step in steps(goal, "new", seen(&small).as_ref()).into_iter().take(kill) {
+                for step in steps(goal, "new", "owners", seen(&small).as_ref()).into_iter().take(kill) {
                     prop_assert!(act(&mut small, step));
                 }
             }
-            for step in steps(goal, "new", seen(&small).as_ref()) {
+            for step in steps(goal, "new", "owners", seen(&small).as_ref()) {
                 prop_assert!(act(&mut small, step));
             }
             prop_assert!(reached(goal, &small));
-            let again = steps(goal, "new", seen(&small).as_ref());
-            prop_assert!(again.iter().all(|step| matches!(step, Step::Probe | Step::Settle | Step::RemoveVolume)));
+            let again = steps(goal, "new", "owners", seen(&small).as_ref());
+            prop_assert!(again.iter().all(|step| matches!(step, Step::Probe | Step::Settle | Step::RemoveVolume | Step::RemoveNetwork)));
         }
+    }
+
+    fn small(state: State, fingerprint: &str, network: &'static str) -> Small {
+        Small { container: Some((state, fingerprint.into())), networks: [network].into(), volume: true }
+    }
+
+    fn serve(found: Option<&SeenContainer>) -> Vec<Step> {
+        steps(Goal::Serve, "new", "owners", found)
+    }
+
+    #[test]
+    fn what_serves_comes_to_its_owner_without_a_restart_and_what_does_not_is_made_there() {
+        let taken = seen(&small(State::Running, "new", "own"));
+        assert_eq!(serve(taken.as_ref()), [Step::Probe, Step::EnsureNetwork, Step::Join]);
+        let dead = serve(seen(&small(exited(), "new", "own")).as_ref());
+        assert_eq!((dead.first(), dead.contains(&Step::Create)), (Some(&Step::Remove), true));
+        assert!(!dead.contains(&Step::RemoveVolume));
     }
 
     #[test]
     fn what_the_engine_is_in_the_middle_of_is_left_alone() {
-        let mut found =
-            seen(&Small { container: Some((State::Other("removing".into()), "new".into())), volume: true });
-        assert!(steps(Goal::Serve, "new", found.as_ref()).is_empty());
+        let mut found = seen(&small(State::Other("removing".into()), "new", "owners"));
+        assert!(serve(found.as_ref()).is_empty());
         found.as_mut().unwrap().fingerprint = "old".into();
-        assert!(steps(Goal::Serve, "new", found.as_ref()).is_empty());
+        assert!(serve(found.as_ref()).is_empty());
     }
 
     #[test]
     fn an_old_container_is_asked_to_end_before_it_goes_and_what_it_keeps_stays() {
-        let found = seen(&Small { container: Some((State::Running, "old".into())), volume: true });
-        let steps = steps(Goal::Serve, "new", found.as_ref());
+        let steps = serve(seen(&small(State::Running, "old", "owners")).as_ref());
         assert_eq!(steps[..2], [Step::Stop, Step::Remove]);
         assert!(!steps.contains(&Step::RemoveVolume));
     }

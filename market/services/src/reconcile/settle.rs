@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use containers::{EngineError, LogLine, Logs, SeenContainer, State, Stream};
 use futures_util::StreamExt as _;
-use identity::AccountId;
 use kernel::Timestamp;
 use store::{StoreError, Tx, args};
 
@@ -68,6 +67,9 @@ impl Reconciler {
             (Wanted::Deleted, _) if known.is_to_vanish(self.room.clock.now()) => {
                 self.write(known, Tell::Deleted, String::new(), String::new()).await?;
                 self.watches().remove(&known.id);
+                if known.is_spare() {
+                    return Ok(());
+                }
                 self.drop_network_if_last(known.owner.as_str()).await?;
                 self.tell_all_doors().await
             }
@@ -97,8 +99,11 @@ impl Reconciler {
             if !sql::save(tx, &mut after, now).await? {
                 return Ok(Err(TurnError::Changed));
             }
-            sql::note(tx, &after, now, words(&before, &after)).await?;
-            announce(tx, &before, &after, tell, now).await?;
+            // What becomes of a spare concerns nobody.
+            if !after.is_spare() {
+                sql::note(tx, &after, now, words(&before, &after)).await?;
+                announce(tx, &before, &after, tell, now).await?;
+            }
             let wake = std::sync::Arc::clone(&this.room.wake);
             tx.after_commit(move || wake.done.notify_waiters());
             Ok::<_, StoreError>(Ok(()))
@@ -202,7 +207,10 @@ impl Reconciler {
     pub(super) async fn learn_addresses(&self, live: &[Deployment], seen: &[SeenContainer]) {
         let by_name: HashMap<&str, &SeenContainer> =
             seen.iter().map(|container| (container.name.as_str(), container)).collect();
-        for known in live.iter().filter(|known| matches!(known.status, Status::Running | Status::Degraded)) {
+        let is_up = |known: &&Deployment| {
+            matches!(known.status, Status::Running | Status::Degraded) && !known.is_spare()
+        };
+        for known in live.iter().filter(is_up) {
             let Some(found) = by_name.get(known.engine_name().as_str()) else { continue };
             let (State::Running, Some(address)) = (&found.state, found.address) else { continue };
             if self.watch(&known.id, |watch| watch.address.is_some()) {
@@ -262,20 +270,20 @@ impl Reconciler {
                 let target = watches.get(&known.id).and_then(|watch| watch.address);
                 Some((known.id.clone(), Door { port: known.port?, target }))
             };
-            live.iter().filter(|known| known.wanted == Wanted::Running).filter_map(door).collect()
+            let has_door = |known: &&Deployment| known.wanted == Wanted::Running && !known.is_spare();
+            live.iter().filter(has_door).filter_map(door).collect()
         };
         self.inner.doors.tell(&doors).await
     }
 
-    /// The number of an account's network; the next one where it has none yet.
-    pub(super) async fn network_number(&self, owner: &AccountId) -> Result<u32, TurnError> {
-        let (owner, now) = (owner.clone(), self.room.clock.now());
+    /// The number of an account's network, or of a spare's; the first free one where it has none yet.
+    pub(super) async fn network_number(&self, whose: &str) -> Result<u32, TurnError> {
+        let (owner, now) = (whose.to_owned(), self.room.clock.now());
         let find = async move |tx: &mut Tx| {
             if let Some((number,)) = tx.first::<(u32,)>(&sql::FIND_NETWORK, args![owner]).await? {
                 return Ok(number);
             }
-            let (last,): (i64,) = tx.one(&sql::LAST_NETWORK, &[]).await?;
-            let next = u32::try_from(last + 1).unwrap_or(u32::MAX);
+            let next = free_network(tx, 0).await?;
             tx.execute(&sql::INSERT_NETWORK, args![owner, next, now]).await?;
             Ok::<_, StoreError>(next)
         };
@@ -283,16 +291,25 @@ impl Reconciler {
     }
 
     /// The addresses of this number are taken: the account gets the next ones.
-    pub(super) async fn move_network(&self, owner: &AccountId, number: u32) -> Result<(), TurnError> {
-        let owner = owner.clone();
+    pub(super) async fn move_network(&self, whose: &str, number: u32) -> Result<(), TurnError> {
+        let owner = whose.to_owned();
         let move_on = async move |tx: &mut Tx| {
-            let (last,): (i64,) = tx.one(&sql::LAST_NETWORK, &[]).await?;
-            let next = last.max(i64::from(number)) + 1;
+            let next = free_network(tx, number.saturating_add(1)).await?;
             tx.execute(&sql::MOVE_NETWORK, args![owner, next]).await
         };
         self.room.store.write(move_on).await?;
         Ok(())
     }
+}
+
+/// The first number from this one on that no network has. Spares come and go, so numbers are used again.
+async fn free_network(tx: &mut Tx, from: u32) -> Result<u32, StoreError> {
+    let (taken,): (u32,) = tx.one(&sql::HAS_NETWORK, args![from]).await?;
+    if taken == 0 {
+        return Ok(from);
+    }
+    let (free,): (i64,) = tx.one(&sql::FREE_NETWORK, args![from]).await?;
+    Ok(u32::try_from(free).unwrap_or(u32::MAX))
 }
 
 /// Puts what is told into the deployment.

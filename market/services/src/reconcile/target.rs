@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use containers::{Container, Labels, Limits, Network, SecretFile, Volume, VolumeMount};
-use identity::AccountId;
 use ipnet::Ipv4Net;
 use kernel::Secret;
 
@@ -31,16 +30,17 @@ pub(crate) struct Target {
     pub(crate) volume: Option<Volume>,
 }
 
-/// What the network of an account is called. One that leads outside is another one, so that what is already in the first
-/// moves over when the operator opens it, one deployment after the other.
-pub(crate) fn network_name(owner: &AccountId, outside: bool) -> String {
-    network_names(owner.as_str())[usize::from(outside)].clone()
-}
-
-/// All that the networks of an account were ever called.
+/// All that the networks of an account, or of a deployment that had one alone, were ever called.
 pub(crate) fn network_names(account: &str) -> [String; 3] {
     let base = format!("fondaco-{account}");
     [format!("{base}-peers"), format!("{base}-open"), base]
+}
+
+/// The network that a deployment shall be in: its owner's; one of its own while it is nobody's. One that leads outside is
+/// another one, so that what is already in the first moves over when the operator opens it, one deployment after the other.
+pub(crate) fn network_of(known: &Deployment, outside: bool) -> String {
+    let whose = if known.is_spare() { known.id.as_str() } else { known.owner.as_str() };
+    network_names(whose)[usize::from(outside)].clone()
 }
 
 /// What the operator and other deployments say about where a container is.
@@ -53,13 +53,18 @@ pub(crate) struct Place<'a> {
     pub(crate) outside: bool,
 }
 
-/// The network of an account by its number; `None` where the range is used up.
-pub(crate) fn network(owner: &AccountId, number: u32, range: Ipv4Net, outside: bool) -> Option<Network> {
+/// A network of this name by its number; `None` where the range is used up. `account` is whose it is.
+pub(crate) fn network(
+    account: &str,
+    name: String,
+    number: u32,
+    range: Ipv4Net,
+    outside: bool,
+) -> Option<Network> {
     let size = 1_u32 << (32 - PREFIX);
     let first = u32::from(range.network()).checked_add(number.checked_mul(size)?)?;
     let subnet = Ipv4Net::new(Ipv4Addr::from(first), PREFIX).ok()?;
-    let labels = Labels::from([("account".to_owned(), owner.to_string())]);
-    let name = network_name(owner, outside);
+    let labels = Labels::from([("account".to_owned(), account.to_owned())]);
     range.contains(&subnet).then_some(Network { name, labels, subnet, outside })
 }
 
@@ -98,7 +103,7 @@ impl Target {
             argv: recipe.arguments(&chosen, fill),
             env: recipe.variables(&chosen, fill),
             user: recipe.user.clone(),
-            network: network_name(&deployment.owner, place.outside),
+            network: network_of(&deployment, place.outside),
             aliases: vec![place.peer.to_owned(), deployment.id.to_string()],
             outside: place.outside,
             mounts: mounts.collect(),
@@ -209,9 +214,10 @@ mod tests {
 
     #[test]
     fn networks_do_not_overlap_and_end_with_the_range() {
-        let owner: AccountId = "user-ada".parse().unwrap();
         let range: Ipv4Net = "10.0.0.0/20".parse().unwrap();
-        let subnet = |number| network(&owner, number, range, false).map(|network| network.subnet.to_string());
+        let subnet = |number| {
+            network("user-ada", "x".into(), number, range, false).map(|network| network.subnet.to_string())
+        };
         assert_eq!(subnet(0).as_deref(), Some("10.0.0.0/24"));
         assert_eq!(subnet(15).as_deref(), Some("10.0.15.0/24"));
         assert_eq!(subnet(16), None);

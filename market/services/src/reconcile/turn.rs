@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use containers::{EngineError, Kind, SeenContainer, State};
+use containers::{Container, EngineError, Kind, SeenContainer, State};
 use kernel::Timestamp;
 use store::{Tx, args};
 use tokio::time::sleep;
 
 use super::plan::{Goal, Step, steps};
-use super::target::{Place, Target, network};
+use super::target::{Place, Target, network, network_names, network_of};
 use super::watch::{Crash, SLOWLY};
 use super::{Reconciler, TurnError, exec, probe};
 use crate::backups::Backup;
@@ -72,10 +72,12 @@ impl Reconciler {
             return Ok(Some(now.after(wait)));
         }
         let fingerprint = target.as_ref().map_or("", |target| target.fingerprint.as_str());
-        let steps = steps(goal, fingerprint, seen.as_ref());
+        let network = target.as_ref().map_or("", |target| target.container.network.as_str());
+        let steps = steps(goal, fingerprint, network, seen.as_ref());
         if steps.is_empty() {
             return Ok(Some(now.after(CHECK)));
         }
+        let mut next = None;
         for step in steps {
             if !self.inner.lease.is_held() {
                 return Err(TurnError::NotHeld);
@@ -83,13 +85,13 @@ impl Reconciler {
             match step {
                 Step::Probe => {
                     let Some(target) = &target else { continue };
-                    return self.serve(target).await;
+                    next = self.serve(target).await?;
                 }
                 Step::Settle => return self.settled(&known).await.map(|()| None),
                 step => self.carry_out(step, &known, target.as_deref()).await?,
             }
         }
-        Ok(None)
+        Ok(next)
     }
 
     pub(super) async fn read(&self, id: &DeploymentId) -> Result<Option<Deployment>, TurnError> {
@@ -209,22 +211,34 @@ impl Reconciler {
                 engine.remove(&name).await?;
             }
             (Step::RemoveVolume, _) => engine.remove_volume(&name).await?,
-            (Step::EnsureNetwork | Step::EnsureVolume | Step::Create | Step::Start, None)
+            (Step::RemoveNetwork, _) => {
+                for name in &network_names(known.id.as_str())[..2] {
+                    engine.remove_network(name).await?;
+                }
+                self.forget_network(known.id.as_str()).await?;
+            }
+            (Step::Join, Some(target)) => {
+                let Container { network, aliases, .. } = &target.container;
+                engine.join(&name, network, aliases).await?;
+            }
+            (Step::EnsureNetwork | Step::EnsureVolume | Step::Create | Step::Start | Step::Join, None)
             | (Step::Probe | Step::Settle, _) => {}
         }
         Ok(())
     }
 
-    /// The network of the owner. Where its addresses are taken by something else, it gets others.
+    /// The network that it shall be in. Where its addresses are taken by something else, it gets others.
     pub(super) async fn ensure_network(&self, known: &Deployment) -> Result<(), TurnError> {
+        let settings = &self.room.settings;
+        let whose = if known.is_spare() { known.id.as_str() } else { known.owner.as_str() };
         for _ in 0..64 {
-            let number = self.network_number(&known.owner).await?;
-            let settings = &self.room.settings;
-            let Some(wanted) = network(&known.owner, number, settings.subnets, settings.outside) else {
+            let number = self.network_number(whose).await?;
+            let name = network_of(known, settings.outside);
+            let Some(wanted) = network(whose, name, number, settings.subnets, settings.outside) else {
                 return Err(EngineError::Refused("services.subnets has no addresses left".to_owned()).into());
             };
             match self.room.engine.ensure_network(&wanted).await {
-                Err(EngineError::SubnetTaken(_)) => self.move_network(&known.owner, number).await?,
+                Err(EngineError::SubnetTaken(_)) => self.move_network(whose, number).await?,
                 Err(EngineError::Different { .. }) => self.room.engine.remove_network(&wanted.name).await?,
                 answer => return Ok(answer?),
             }
@@ -243,7 +257,9 @@ impl Reconciler {
         if let Some(backup) = &known.restore_from {
             return self.restore(target, backup).await.map(Some);
         }
-        let moved = self.watch(&known.id, |watch| watch.address.replace(address) != Some(address));
+        // Nobody comes to a spare, so it has no door.
+        let moved = !known.is_spare()
+            && self.watch(&known.id, |watch| watch.address.replace(address) != Some(address));
         if moved {
             self.open_door(known, address).await?;
         }
