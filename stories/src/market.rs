@@ -101,6 +101,12 @@ impl Market {
         self.start().await;
     }
 
+    /// Sets an environment variable from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Ends the program with SIGTERM; fails unless it ends with code 0.
     pub fn close(&mut self) {
         let Some(server) = self.server.take() else { return };

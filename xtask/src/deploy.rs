@@ -1,5 +1,6 @@
 //! Measures how long a deployment takes: from the request until the real client has its first answer, beside a bare
-//! `docker run` of the same image in the same run, which has no quota, no network of its own and no proxy.
+//! `docker run` of the same image in the same run, which has no quota, no network of its own and no proxy. Then the same
+//! where one runs in advance for whoever comes.
 //!
 //! Needs a Docker engine with the images (`scripts/images`), `psql` and `redis-cli`.
 
@@ -104,13 +105,16 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let server = Fondaco::start_with(&binary, &data, &SETTINGS)?;
-    let api = Api::open(&server, &binary, &data)?;
+    let token = token(&binary, &data)?;
+    let api = Api::of(&server, &token)?;
     let mut figures = Vec::new();
+    let rounds = options.rounds.max(1);
     for subject in &SUBJECTS {
         println!("{}", subject.name);
-        figures.extend(measure(subject, &api, folder.path(), options.rounds.max(1))?);
+        figures.extend(measure(subject, &api, folder.path(), rounds)?);
     }
     server.stop()?;
+    figures.extend(from_the_pool(&binary, &data, &token, rounds)?);
     Ok(if report::print(&figures) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -140,6 +144,41 @@ fn measure(subject: &Subject, api: &Api, folder: &Path, rounds: usize) -> Result
             detail: format!("p50 {our_p50:.0} of {bare_p50:.0} ms; p95 {our_p95:.0} of {bare_p95:.0} ms"),
         },
     ])
+}
+
+/// One of each runs in advance, whenever somebody comes.
+fn from_the_pool(binary: &Path, data: &Path, token: &str, rounds: usize) -> Result<Vec<Figure>> {
+    let warm = SUBJECTS.map(|subject| format!("{}:free:1", subject.slug)).join(",");
+    let settings = [&SETTINGS[..], &[("FONDACO_SERVICES__WARM", warm.as_str())]].concat();
+    let server = Fondaco::start_with(binary, data, &settings)?;
+    let api = Api::of(&server, token)?;
+    let mut figures = Vec::new();
+    for subject in &SUBJECTS {
+        println!("{} from the warm pool", subject.name);
+        let ready = format!("fondaco_warm_ready{{service=\"{}\",plan=\"free\"}}", subject.slug);
+        let mut took = Vec::new();
+        for round in 0..=rounds {
+            for other in &SUBJECTS {
+                api.until_is(&ready.replace(subject.slug, other.slug), "1")?;
+            }
+            let first = deploy(subject, &api, round)?;
+            if round > 0 {
+                took.push(first.as_secs_f64() * 1e3);
+            }
+        }
+        figures.push(Figure {
+            name: format!("{} from the warm pool, first answer p95, ms", subject.name),
+            value: p95(&took),
+            target: Target::AtMost(150.0),
+            detail: format!("{rounds} deployments; p50 {:.0}", median(&took)),
+        });
+    }
+    server.stop()?;
+    // What ran in advance goes, so that nothing is left over.
+    let server = Fondaco::start_with(binary, data, &SETTINGS)?;
+    Api::of(&server, token)?.until_is("fondaco_warm_spares", "0")?;
+    server.stop()?;
+    Ok(figures)
 }
 
 fn p95(values: &[f64]) -> f64 {
@@ -233,24 +272,45 @@ struct Api {
     token: String,
 }
 
+/// A token of somebody who deploys.
+fn token(binary: &Path, data: &Path) -> Result<String> {
+    let user = ["user", "create", "--username", "bench", "--email", "bench@example.com", "--password-stdin"];
+    admin_with(binary, data, &SETTINGS, &user, &format!("{SECRET}\n"))?;
+    let printed = admin_with(binary, data, &SETTINGS, &["token", "create", "--user", "bench"], "")?;
+    let token = printed.lines().last().context("fondaco admin token create printed no token")?;
+    Ok(token.to_owned())
+}
+
 impl Api {
-    fn open(server: &Fondaco, binary: &Path, data: &Path) -> Result<Self> {
-        let user =
-            ["user", "create", "--username", "bench", "--email", "bench@example.com", "--password-stdin"];
-        admin_with(binary, data, &SETTINGS, &user, &format!("{SECRET}\n"))?;
-        let printed = admin_with(binary, data, &SETTINGS, &["token", "create", "--user", "bench"], "")?;
-        let token = printed.lines().last().context("fondaco admin token create printed no token")?;
+    fn of(server: &Fondaco, token: &str) -> Result<Self> {
         Ok(Self { url: Url::parse(server.address("api")?)?, token: token.to_owned() })
     }
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let text = self.send_for_text(method, path, body)?;
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    fn send_for_text(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
         let authorization = format!("Bearer {}", self.token);
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         let body = body.map(Value::to_string).unwrap_or_default();
         let answer = Connection::open(&self.url)?.send(method, path, &headers, body.as_bytes())?;
-        let text = String::from_utf8_lossy(&answer.body);
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
         ensure!((200..300).contains(&answer.status), "{method} {path}: {} {text}", answer.status);
-        Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+        Ok(text)
+    }
+
+    /// Until a figure of the program has this value.
+    fn until_is(&self, figure: &str, value: &str) -> Result<()> {
+        let (began, line) = (Instant::now(), format!("{figure} {value}"));
+        while began.elapsed() < PATIENCE {
+            if self.send_for_text("GET", "/metrics", None)?.lines().any(|known| known == line) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bail!("{figure} is not {value}")
     }
 
     /// Until nothing of a deployment is left, so that the next one has the machine for itself.

@@ -11,3 +11,4 @@ mod ml;
 mod paid;
 mod storage;
 mod town;
+mod warm;
