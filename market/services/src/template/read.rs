@@ -270,7 +270,9 @@ fn recipe(fields: &Fields<'_>, settings: &[Setting]) -> Recipe {
             given(node, flaws, settings, is_document, list(50, filled(&known.open)))
         }),
         env: fields
-            .maybe("env", |node, flaws| given(node, flaws, settings, is_document, named(50, filled(&known.open))))
+            .maybe("env", |node, flaws| {
+                given(node, flaws, settings, is_document, named(50, filled(&known.open)))
+            })
             .unwrap_or_else(|| Given::Here(Vec::new())),
         user: fields.maybe("user", name),
         read_only_root: fields.maybe("readOnlyRoot", flag).unwrap_or(false),
