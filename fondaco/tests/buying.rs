@@ -23,12 +23,13 @@ fn code(machine: &Machine, ticket: &str) -> String {
 fn what_is_for_sale_is_found_and_shown() {
     let (machine, server) = market(Machine::new());
     let all = machine.run(&["market", "list"]).fine();
-    assert_eq!(all.out.lines().count(), 8, "{}", all.out);
+    // Besides what the demo sells, services are put on sale as the program finds the time.
+    assert!(all.out.lines().count() >= 8, "{}", all.out);
     assert!(all.out.lines().all(|row| row.starts_with("listing-") && row.split('\t').count() == 6));
     assert!(all.err.contains("next: fondaco market show listing-"), "{}", all.err);
-    let paged = machine.run(&["market", "list", "--limit", "3", "--offset", "3"]).fine();
+    let paged = machine.run(&["market", "list", "--kind", "ticket", "--limit", "1"]).fine();
     assert!(
-        paged.out.lines().count() == 3 && paged.err.contains("3 of 8; more with --offset 6"),
+        paged.out.lines().count() == 1 && paged.err.contains("1 of 2; more with --offset 1"),
         "{}",
         paged.err
     );
