@@ -171,7 +171,10 @@ impl Market {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = self.program();
         command.arg("serve").arg("--data-dir").arg(self.data());
-        command.args(self.has_demo.then_some("--demo"));
+        if self.has_demo {
+            // It deploys services where there is an engine; they would outlive the story.
+            command.arg("--demo").env("FONDACO_SERVICES__DOCKER_SOCKET", self.data().join("no-engine"));
+        }
         for (listener, variable) in LISTENERS {
             command.env(variable, self.port(listener));
         }

@@ -138,6 +138,8 @@ impl Server {
         for port in ["PORT", "MARKETPLACE_PORT", "ORCHESTRATOR_PORT", "REGISTRY_PORT", "DASHBOARD_PORT"] {
             command.env(port, "0");
         }
+        // A demo deploys services where there is an engine; they would outlive the test.
+        command.env("FONDACO_SERVICES__DOCKER_SOCKET", machine.path("no-engine"));
         let ready = machine.path("data/ready.json");
         let _ = std::fs::remove_file(&ready);
         let child =
