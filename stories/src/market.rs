@@ -114,6 +114,14 @@ impl Market {
         assert!(status.success(), "the program ended with {status} after SIGTERM\n{}", self.log());
     }
 
+    /// Ends the program after a story has failed, and shows its log.
+    pub fn give_up(&mut self) {
+        if let Some(server) = self.server.take() {
+            end(server);
+            eprintln!("--- the program's log\n{}", self.log());
+        }
+    }
+
     /// The npm registry as clients are told of it, with the slash at the end.
     pub fn npm(&self) -> String {
         format!("{}/npm/", self.address("registry"))
@@ -226,13 +234,7 @@ impl Market {
 
 impl Drop for Market {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return self.close();
-        }
-        if let Some(server) = self.server.take() {
-            end(server);
-            eprintln!("--- the program's log\n{}", self.log());
-        }
+        if std::thread::panicking() { self.give_up() } else { self.close() }
     }
 }
 

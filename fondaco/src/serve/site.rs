@@ -15,7 +15,7 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
     if config.auth.registration != Registration::Open {
         site.sign_up = None;
     }
-    let site = operate(sell(account(site)));
+    let site = operate(account(sell(build(site))));
     site.with_public(Place::new("packages", "Packages", "/packages", "package").with_shortcut('p'))
         .with_public(Place::new("market", "Market", "/market", "store").with_shortcut('m'))
         .with_public(Place::new("services", "Services", "/services", "server").with_shortcut('s'))
@@ -23,6 +23,14 @@ pub(super) fn site(config: &Config, demo: bool) -> Site {
         .with_public(Place::new("api", "API", "/docs/api", "code"))
         .with_foot(Place::new("foot-api", "API", "/docs/api", "code"))
         .with_foot(Place::new("foot-openapi", "OpenAPI", "/openapi.json", "code"))
+}
+
+/// What somebody runs.
+fn build(site: Site) -> Site {
+    site.with_console(
+        "Build",
+        own("deployments", "Deployments", "/deployments", "server").in_menu().with_shortcut('d'),
+    )
 }
 
 /// What somebody has.
@@ -42,10 +50,6 @@ fn account(site: Site) -> Site {
             own("payment-methods", "Payment methods", "/account/payment-methods", "badge-check"),
         )
         .with_console("Account", own("wallet", "Wallet", "/wallet", "wallet").in_menu().with_shortcut('w'))
-        .with_console(
-            "Account",
-            own("deployments", "Deployments", "/deployments", "server").in_menu().with_shortcut('d'),
-        )
         .with_console("Account", own("webhooks", "Webhooks", "/account/webhooks", "webhook"))
         .with_console("Account", own("activity", "Activity", "/account/activity", "activity"))
 }

@@ -7,6 +7,7 @@ mod compute;
 mod databases;
 mod edge;
 mod gateways;
+mod many;
 mod ml;
 mod paid;
 mod storage;

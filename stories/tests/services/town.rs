@@ -1,5 +1,6 @@
 //! A market with an engine, and the real clients of what is deployed in it.
 
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -115,10 +116,53 @@ impl Town {
             assert!(began.elapsed() < PATIENCE, "the network is left");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let stop = ["relay", "--stop", "--data-dir"];
-        let stop = self.market.program().args(stop).arg(self.market.data()).output().unwrap();
+        let stop = self.stop_relay();
         assert!(stop.status.success(), "{stop:?}");
         self.market.close();
+    }
+
+    fn stop_relay(&self) -> Output {
+        let stop = ["relay", "--stop", "--data-dir"];
+        self.market.program().args(stop).arg(self.market.data()).output().unwrap()
+    }
+}
+
+impl Drop for Town {
+    /// What a story that failed left on the engine, the next would stumble over.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.market.give_up();
+            self.stop_relay();
+            sweep(self.market.data());
+        }
+    }
+}
+
+/// Removes the containers and networks of the installation in this folder, and lets go of its disks.
+fn sweep(data: &Path) {
+    const LABEL: &str = "fondaco.installation";
+    let data = data.display().to_string();
+    let says =
+        format!("{{{{index .Config.Labels \"{LABEL}\"}}}} {{{{range .Mounts}}}}{{{{.Source}}}} {{{{end}}}}");
+    let all = docker(&["ps", "--all", "--quiet", "--filter", &format!("label={LABEL}")]).stdout;
+    for id in String::from_utf8_lossy(&all).lines() {
+        let about = docker(&["inspect", "--format", &says, id]).stdout;
+        let about = String::from_utf8_lossy(&about).into_owned();
+        let Some((installation, _)) = about.split_once(' ').filter(|(_, mounts)| mounts.contains(&data))
+        else {
+            continue;
+        };
+        docker(&["rm", "--force", id]);
+        let of_it = format!("label={LABEL}={installation}");
+        let networks = docker(&["network", "ls", "--quiet", "--filter", &of_it]).stdout;
+        for network in String::from_utf8_lossy(&networks).lines() {
+            docker(&["network", "rm", network]);
+        }
+    }
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let own = mounts.lines().filter_map(|line| line.split(' ').nth(1)).filter(|path| path.starts_with(&data));
+    for path in own {
+        let _ = Command::new("umount").arg(path).output();
     }
 }
 

@@ -102,7 +102,9 @@ fn price_words(price: Money, pricing: &Pricing) -> String {
 /// What a listing costs at the least, in words.
 fn from_words(shown: &Shown) -> String {
     let cheapest = shown.offers.iter().filter(|offer| offer.state == crate::OfferState::Active);
-    let cheapest = cheapest.min_by_key(|offer| offer.price.minor);
+    // What one unit of use costs compares with nothing else: it comes last.
+    let by_use = |offer: &Offer| matches!(offer.pricing, Pricing::Metered { .. });
+    let cheapest = cheapest.min_by_key(|offer| (by_use(offer), offer.price.minor));
     match cheapest {
         None => "No offer".to_owned(),
         Some(offer) if shown.offers.iter().all(|other| other.price == offer.price) => {
