@@ -11,6 +11,7 @@ mod driver;
 mod error;
 pub mod memory;
 mod seen;
+mod single;
 mod streams;
 
 pub use container::{
@@ -19,6 +20,7 @@ pub use container::{
 pub use driver::{Answer, Driver, Engine};
 pub use error::{EngineError, Kind};
 pub use seen::{About, Image, Seen, SeenContainer, SeenNetwork, SeenVolume, State, Usage};
+pub use single::Single;
 pub use streams::{
     ChangeStream, Exec, Finished, LogLine, LogStream, Logs, Output, OutputStream, Running, Stdin, Stream,
 };

@@ -11,7 +11,7 @@ async fn what_is_cut_off_in_the_middle_of_a_deployment_comes_true_all_the_same()
     if !has_engine(&["fondaco/valkey:8"]) {
         return;
     }
-    let mut town = Town::open(41_300).await;
+    let mut town = Town::open(21_300).await;
     let steady = town.deploy("redis-managed", "steady").await;
     town.is(steady["deploymentId"].as_str().unwrap(), "running").await;
     let ping = |made: &Value| client("redis-cli", &["--no-auth-warning", "-u", &uri(made), "ping"]);

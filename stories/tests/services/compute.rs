@@ -148,7 +148,7 @@ async fn functions_of_three_kinds_run_when_they_are_asked() {
     if !has_engine(&["fondaco/functions:1"]) {
         return;
     }
-    let town = Town::open(42_500).await;
+    let town = Town::open(22_500).await;
     let folder = tempfile::tempdir().unwrap();
     let config = json!({ "timeoutSeconds": 2, "environment": { "FLOUR": "rye" } });
     let made = deployed(&town, "functions", "bakery", config).await;
@@ -236,7 +236,7 @@ async fn jobs_run_at_their_times_and_when_they_are_told_to() {
         return;
     }
     let hosted = [("FONDACO_SERVICES__HOSTED_IMAGES", "fondaco/nginx:*")];
-    let town = Town::open_with(42_600, &hosted).await;
+    let town = Town::open_with(22_600, &hosted).await;
     let site = json!({ "image": "fondaco/nginx:1.22", "healthPath": "/.health" });
     deployed(&town, "container-hosting", "my-site", site).await;
     let jobs = json!([
@@ -297,7 +297,7 @@ async fn an_image_of_the_buyers_runs_as_far_as_the_operator_allows() {
         return;
     }
     let hosted = [("FONDACO_SERVICES__HOSTED_IMAGES", "fondaco/python:*,example.com/bakery/*")];
-    let town = Town::open_with(42_700, &hosted).await;
+    let town = Town::open_with(22_700, &hosted).await;
     let serve = "echo \"$GREETING\" >/data/index.html; \
                  python3 -c 'import json; print(json.load(open(\"/run/secrets/settings.json\"))[\"secrets\"][\"token\"])' >>/data/index.html; \
                  exec python3 -m http.server 9000 --directory /data";

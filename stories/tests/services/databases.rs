@@ -13,7 +13,7 @@ async fn psql_uses_a_database_through_its_whole_life() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let mut town = Town::open(41_000).await;
+    let mut town = Town::open(21_000).await;
     let made = town.deploy("svc-postgres", "my-database").await;
     let id = made["deploymentId"].as_str().unwrap().to_owned();
     town.is(&id, "running").await;
@@ -67,7 +67,7 @@ async fn redis_and_mysql_clients_are_served_and_only_with_their_password() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let town = Town::open(41_100).await;
+    let town = Town::open(21_100).await;
     let (cache, shop) = (town.deploy("redis-managed", "cache").await, town.deploy("svc-mysql", "shop").await);
     for made in [&cache, &shop] {
         town.is(made["deploymentId"].as_str().unwrap(), "running").await;
@@ -101,7 +101,7 @@ async fn a_backup_comes_back_in_the_same_and_in_a_new_database() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let town = Town::open(41_200).await;
+    let town = Town::open(21_200).await;
     let made = town.deploy("svc-postgres", "bakery").await;
     let id = made["deploymentId"].as_str().unwrap().to_owned();
     town.is(&id, "running").await;

@@ -65,7 +65,7 @@ async fn the_edge_keeps_what_it_may_purges_and_outlives_its_origin() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let town = Town::open(42_300).await;
+    let town = Town::open(22_300).await;
     let bakery = origin(&town).await;
     let config = json!({ "region": "us-east-1", "origin": "http://bakery:8080/bread" });
     let body = json!({ "serviceId": "cdn-edge", "name": "edge", "config": config });

@@ -141,7 +141,7 @@ async fn curl_goes_through_a_gateway_by_its_routes_keys_and_limits() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let (town, _) = town(43_100).await;
+    let (town, _) = town(23_100).await;
     let routes = json!([
         { "path": "/orders", "upstream": "http://origin:8080", "methods": ["GET", "POST"], "maxBodyKb": 1 },
         { "path": "/orders/slow", "upstream": "http://origin:8080/slow", "stripPath": true, "timeoutSeconds": 1 },
@@ -246,7 +246,7 @@ async fn the_deployments_of_another_account_are_not_there() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let (mut town, origin) = town(43_200).await;
+    let (mut town, origin) = town(23_200).await;
     let ada = std::mem::replace(&mut town.token, town.market.account("bob").token);
     let route =
         json!([{ "path": "/", "upstream": "http://origin:8080", "key": "optional", "timeoutSeconds": 2 }]);
@@ -318,7 +318,7 @@ async fn a_web_socket_hears_what_is_published_and_no_more_than_its_key_may() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let town = Town::open(43_300).await;
+    let town = Town::open(23_300).await;
     let ada = json!({ "name": "ada", "key": ADA, "publish": ["*"] });
     let room = json!({ "keys": [ada], "anonymous": true });
     let room = Gateway::made(&town, "websocket-gateway", "Chat room", room).await;
@@ -386,7 +386,7 @@ async fn a_graphql_client_is_held_to_depth_cost_and_what_is_persisted() {
         ["run", "--rm", "--network", "none", "--entrypoint", "node", IMAGES[1], "/opt/graphql/rules_test.js"];
     let rules = docker(&rules);
     assert!(rules.status.success(), "{rules:?}");
-    let (town, _) = town(43_400).await;
+    let (town, _) = town(23_400).await;
     let config = json!({
         "upstream": "http://origin:8080/graphql", "keys": [{ "name": "ada", "key": ADA }],
         "maxDepth": 4, "maxComplexity": "500", "cacheSeconds": 60,

@@ -16,8 +16,8 @@ async fn sixty_run_at_once_and_all_answer() {
     if !has_engine(&["fondaco/valkey:8"]) {
         return;
     }
-    let more = [("FONDACO_SERVICES__PORTS", "42600-42699"), ("FONDACO_SERVICES__FREE_DEPLOYMENTS", "100")];
-    let town = Town::open_with(42_600, &more).await;
+    let more = [("FONDACO_SERVICES__PORTS", "23400-23499"), ("FONDACO_SERVICES__FREE_DEPLOYMENTS", "100")];
+    let town = Town::open_with(23_400, &more).await;
     let names: Vec<String> = (0..MANY).map(|number| format!("many-{number}")).collect();
     let began = Instant::now();
     let made: Vec<Value> = join_all(names.iter().map(|name| town.deploy("redis-managed", name))).await;

@@ -88,7 +88,7 @@ async fn models_answer_as_their_frameworks_do() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let town = Town::open(42_000).await;
+    let town = Town::open(22_000).await;
     for (service, framework, script) in [
         ("onnx-runtime", "onnx", BY_ONNX),
         ("pytorch-inference", "pytorch", BY_PYTORCH),
@@ -124,7 +124,7 @@ async fn an_own_model_is_taken_kept_and_counted_and_rubbish_is_not() {
     let own = docker(&own.split_whitespace().collect::<Vec<_>>());
     assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stderr));
 
-    let town = Town::open(42_100).await;
+    let town = Town::open(22_100).await;
     let made = town.deploy("svc-onnx", "models").await;
     town.is(&id(&made), "running").await;
     let ask = |path: &str, words: &[&str]| curl(&made, &key(&made), path, words);
@@ -173,7 +173,7 @@ async fn a_model_comes_from_the_storage_of_the_same_account() {
     if !has_engine(&IMAGES) || !has_engine(&STORAGE) {
         return;
     }
-    let town = Town::open(42_200).await;
+    let town = Town::open(22_200).await;
     let storage = town.deploy("s3-storage", "my-storage").await;
     town.is(&id(&storage), "running").await;
     let (access, secret) = (storage["credentials"]["accessKeyId"].as_str().unwrap(), key(&storage));

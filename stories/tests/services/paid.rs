@@ -11,7 +11,7 @@ use crate::town::{PATIENCE, Town, client, has_engine, uri};
 /// A market in which plans cost something.
 async fn open() -> Town {
     let settings = [
-        ("FONDACO_SERVICES__PORTS", "41600-41650"),
+        ("FONDACO_SERVICES__PORTS", "21600-21650"),
         ("FONDACO_SERVICES__SELLER", "house"),
         ("FONDACO_PAYMENTS__SANDBOX", "true"),
     ];
@@ -94,7 +94,7 @@ async fn redis_is_saved_and_brought_back() {
     if !has_engine(&["fondaco/valkey:8"]) {
         return;
     }
-    let town = Town::open(41_850).await;
+    let town = Town::open(21_850).await;
     let made = town.deploy("svc-redis", "cache").await;
     let id = made["deploymentId"].as_str().unwrap().to_owned();
     town.is(&id, "running").await;

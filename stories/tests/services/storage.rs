@@ -42,7 +42,7 @@ async fn s3cmd_keeps_objects() {
     if !has_engine(&["fondaco/s3-storage:1"]) {
         return;
     }
-    let town = Town::open(42_800).await;
+    let town = Town::open(22_800).await;
     let made = town.deploy("s3-storage", "pantry").await;
     let id = made["deploymentId"].as_str().unwrap().to_owned();
     town.is(&id, "running").await;
@@ -98,7 +98,7 @@ async fn every_change_of_a_file_is_a_version_that_comes_back() {
     if !has_engine(&["fondaco/file-storage:1"]) {
         return;
     }
-    let town = Town::open(42_900).await;
+    let town = Town::open(22_900).await;
     let made = town.deploy("file-storage", "recipes").await;
     let id = made["deploymentId"].as_str().unwrap().to_owned();
     town.is(&id, "running").await;

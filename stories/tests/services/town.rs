@@ -39,6 +39,7 @@ pub(crate) struct Town {
 }
 
 impl Town {
+    /// With the ports from this one on, which lie below those that the system gives to clients (32768 and more).
     pub(crate) async fn open(first_port: u16) -> Self {
         Self::open_with(first_port, &[]).await
     }
@@ -98,7 +99,7 @@ impl Town {
 
     /// Removes everything at once, and sees that nothing is left.
     pub(crate) async fn close(mut self) {
-        let list = self.get("/api/deployments").await;
+        let list = self.get("/api/deployments?limit=100").await;
         for known in list["deployments"].as_array().unwrap() {
             let id = known["id"].as_str().unwrap();
             self.ask(reqwest::Method::DELETE, &format!("/api/deployments/{id}?now=true"), None).await;

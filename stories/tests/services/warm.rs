@@ -28,7 +28,7 @@ async fn a_database_that_was_ready_is_somebodys_at_once_and_stays_theirs() {
     if !has_engine(&IMAGES) {
         return;
     }
-    let mut town = Town::open_with(41_900, &[("FONDACO_SERVICES__WARM", "postgres-managed:free:1")]).await;
+    let mut town = Town::open_with(21_900, &[("FONDACO_SERVICES__WARM", "postgres-managed:free:1")]).await;
     until(&town, "fondaco_warm_ready", 1).await;
     assert_eq!(town.get("/api/deployments").await["deployments"], json!([]), "it is nobody's yet");
 

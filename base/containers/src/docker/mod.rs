@@ -21,7 +21,6 @@ mod logs;
 mod networks;
 mod secrets;
 mod seen;
-mod single;
 mod template;
 mod usage;
 mod volumes;
@@ -33,8 +32,7 @@ use bollard::ClientVersion;
 use tokio::sync::OnceCell;
 
 use self::error::failed;
-use self::single::Single;
-use crate::{EngineError, Labels};
+use crate::{EngineError, Labels, Single};
 
 /// The label whose value is the installation.
 const INSTALLATION: &str = "fondaco.installation";

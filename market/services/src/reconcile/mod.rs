@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use containers::{EngineError, SeenContainer, State};
+use containers::{EngineError, SeenContainer, Single, State};
 use futures_util::StreamExt as _;
 use kernel::Timestamp;
 use store::{StoreError, Tx};
@@ -61,6 +61,8 @@ struct Inner {
     free: Arc<Semaphore>,
     watches: Mutex<HashMap<DeploymentId, Watch>>,
     sampler: tokio::sync::Mutex<Sampler>,
+    /// The networks that are being made, by whose they are.
+    networks: Single,
     /// What is being worked on, and whether it is to be looked at once more afterwards.
     under_way: Mutex<HashMap<DeploymentId, bool>>,
 }
@@ -84,6 +86,7 @@ impl Services {
             free: Arc::new(Semaphore::new(self.settings.at_once)),
             watches: Mutex::default(),
             sampler: tokio::sync::Mutex::default(),
+            networks: Single::default(),
             under_way: Mutex::default(),
         };
         Reconciler { room: self.clone(), inner: Arc::new(inner) }

@@ -231,6 +231,8 @@ impl Reconciler {
     pub(super) async fn ensure_network(&self, known: &Deployment) -> Result<(), TurnError> {
         let settings = &self.room.settings;
         let whose = if known.is_spare() { known.id.as_str() } else { known.owner.as_str() };
+        // Else one would take away what another has just made at other addresses.
+        let _turn = self.inner.networks.turn(whose).await;
         for _ in 0..64 {
             let number = self.network_number(whose).await?;
             let name = network_of(known, settings.outside);

@@ -9,11 +9,11 @@ type Turn = tokio::sync::Mutex<()>;
 
 /// Turns by name. A name costs memory only while somebody has or awaits its turn.
 #[derive(Debug, Default)]
-pub(super) struct Single(Mutex<HashMap<String, Weak<Turn>>>);
+pub struct Single(Mutex<HashMap<String, Weak<Turn>>>);
 
 impl Single {
     /// Waits until nobody else has the turn of this name; it ends when the guard is dropped.
-    pub(super) async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
+    pub async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             turns.retain(|_, turn| turn.strong_count() > 0);
